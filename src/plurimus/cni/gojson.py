@@ -1,0 +1,154 @@
+"""JSON as Go programs read and write it, which is what CNI plugins and Multus are.
+
+- Known keys match without regard to case; of several spellings the last in the document counts.
+- `null` leaves a default in place; a wrong type is an error that names the path.
+- Generic objects are written with sorted keys and without blanks; `<`, `>` and `&` are escaped.
+- Integers are exact, whatever their size: Go would round them beyond 2^53 (sharp edge of
+  section 0, fixed here).
+
+Spec section 0.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+_ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_MOST_DEPTH = 200
+_MOST_DIGITS = 400
+
+
+def decode(data: bytes | str) -> Any:
+    """The JSON value in `data`.
+
+    Raises:
+        ValueError: `data` is not one JSON value in UTF-8, nests deeper than 200 levels, or
+            holds a number no plugin could mean.
+    """
+    try:
+        text = data if isinstance(data, str) else bytes(data).decode()
+        value = json.loads(text, parse_float=_number, parse_int=_integer, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise ValueError("the JSON nests too deeply") from error
+    return _checked(value, _MOST_DEPTH)
+
+
+def decode_object(data: bytes | str) -> dict[str, Any]:
+    """Like `decode`, for a value that must be an object."""
+    value = decode(data)
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a JSON object, got {kind(value)}")
+    return value
+
+
+def encode(value: Any, *, indent: int | None = None) -> str:
+    """`value` as Go prints a generic object: keys sorted, HTML characters escaped."""
+    separators = (",", ":") if indent is None else (",", ": ")
+    text = json.dumps(value, indent=indent, separators=separators, sort_keys=True, ensure_ascii=False)
+    return escape_html(text)
+
+
+def escape_html(text: str) -> str:
+    """Escape what Go's encoder escapes; such characters only occur inside JSON strings."""
+    for character, escaped in _ESCAPED.items():
+        text = text.replace(character, escaped)
+    return text
+
+
+def fold(value: object, known: Iterable[str]) -> dict[str, Any]:
+    """Spell those keys of `value` that match a known one, ignoring case, as the known one is spelled.
+
+    Raises:
+        ValueError: `value` is not an object.
+    """
+    if not isinstance(value, Mapping):
+        raise ValueError(f"expected a JSON object, got {kind(value)}")
+    names: dict[str, str] = {name.casefold(): name for name in known}
+    folded: dict[str, Any] = {}
+    for key, item in value.items():
+        folded[names.get(key.casefold()) or key] = item
+    return folded
+
+
+def convert(value: object, into: type[T]) -> T:
+    """Read generic JSON into the msgspec type `into`, with Go's rules for keys and `null`.
+
+    Raises:
+        ValueError: a known key has a value of the wrong type; the text ends in the path.
+    """
+    try:
+        return msgspec.convert(_shape(value, into), into)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from error
+
+
+def kind(value: object) -> str:
+    """What JSON calls the type of `value`; for error messages."""
+    names: dict[type, str] = {
+        dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"
+    }  # fmt: skip
+    return names.get(type(value), "a number")
+
+
+def _number(text: str) -> int | float:
+    """Go prints 1e3 and 1.0 as 1000 and 1, so a plugin that wants an integer must see one."""
+    value = float(text)
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ValueError(f"the number {text[:20]} is out of range")
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"a number has {len(text)} digits")
+    return int(text)
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")
+
+
+def _checked(value: Any, depth: int) -> Any:
+    """Bound the nesting, and replace lone surrogates, which no UTF-8 can carry, as Go does."""
+    if isinstance(value, str):
+        return value if value.isascii() else _LONE_SURROGATE.sub("\ufffd", value)
+    if isinstance(value, dict | list) and depth == 0:
+        raise ValueError(f"the JSON nests deeper than {_MOST_DEPTH} levels")
+    if isinstance(value, dict):
+        return {_checked(key, depth): _checked(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_checked(item, depth - 1) for item in value]
+    return value
+
+
+def _shape(value: Any, into: Any) -> Any:
+    """Rename keys and drop nulls wherever `into` has a struct, so that msgspec finds its fields."""
+    origin, arguments = typing.get_origin(into), typing.get_args(into)
+    if origin in (types.UnionType, typing.Union):
+        choices = [choice for choice in arguments if choice is not type(None)]
+        return _shape(value, choices[0]) if len(choices) == 1 else value
+    if isinstance(value, list) and origin in (list, tuple):
+        return [_shape(item, arguments[0]) for item in value]
+    if isinstance(value, dict) and origin is dict:
+        return {key: _shape(item, arguments[1]) for key, item in value.items()}
+    if isinstance(value, dict) and isinstance(into, type) and issubclass(into, msgspec.Struct):
+        fields = _fields(into)
+        folded = fold(value, fields)
+        return {k: _shape(v, fields[k]) for k, v in folded.items() if k in fields and v is not None}
+    return value
+
+
+@functools.cache
+def _fields(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    return {field.encode_name: field.type for field in msgspec.structs.fields(struct)}

@@ -1,0 +1,211 @@
+"""CNI results: read from any version, written in any version.
+
+Inside Plurimus a result has the shape of 1.1.0, whatever version it came in or goes out as.
+Keys nobody here knows are dropped, as the reference library does.
+
+CNI spec, "Result types"; spec section 1.4.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+import msgspec
+
+from plurimus.cni import gojson, version
+from plurimus.cni.errors import AttachmentError, Code
+
+
+class Interface(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """A link a plugin made or took; `sandbox` is a namespace path, empty for one on the host."""
+
+    name: str
+    mac: str = ""
+    mtu: int = 0
+    sandbox: str = ""
+    socket_path: str = ""
+    pci_id: str = msgspec.field(default="", name="pciID")
+
+
+class IPConfig(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One address with its prefix length; `interface` is an index into `Result.interfaces`."""
+
+    address: str
+    interface: int | None = None
+    gateway: str = ""
+
+
+class Route(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One route; `dst` is a prefix, `gw` an address or empty."""
+
+    dst: str
+    gw: str = ""
+    mtu: int = 0
+    advmss: int = 0
+    priority: int = 0
+    table: int | None = None
+    scope: int | None = None
+
+    def default_family(self) -> int | None:
+        """4 or 6 if this is a default route of that family, else None."""
+        network = ipaddress.ip_interface(self.dst).network
+        return network.version if network.prefixlen == 0 else None
+
+
+class DNS(msgspec.Struct, frozen=True, omit_defaults=True):
+    nameservers: list[str] = []
+    domain: str = ""
+    search: list[str] = []
+    options: list[str] = []
+
+
+class Result(msgspec.Struct, frozen=True):
+    """A result; `cni_version` is the version it was written in, its shape is always 1.1.0's."""
+
+    cni_version: str = ""
+    interfaces: tuple[Interface, ...] = ()
+    ips: tuple[IPConfig, ...] = ()
+    routes: tuple[Route, ...] = ()
+    dns: DNS = DNS()
+
+
+class _Current(msgspec.Struct, frozen=True, rename="camel"):
+    interfaces: list[Interface] = []
+    ips: list[IPConfig] = []
+    routes: list[Route] = []
+    dns: DNS = DNS()
+
+
+class _LegacyIP(msgspec.Struct, frozen=True):
+    ip: str
+    gateway: str = ""
+    routes: list[Route] = []
+
+
+class _Legacy(msgspec.Struct, frozen=True):
+    ip4: _LegacyIP | None = None
+    ip6: _LegacyIP | None = None
+    dns: DNS = DNS()
+
+
+def parse(source: bytes | dict[str, Any] | None, *, default_version: str) -> Result:
+    """Read what a plugin printed; `default_version` counts where it names none.
+
+    JSON `null` is an empty result, as in the reference library.
+
+    Raises:
+        AttachmentError: code 6 (malformed) or 1 (unknown version); subject and plugin are the caller's to add.
+    """
+    try:
+        raw = gojson.decode(source) if isinstance(source, bytes) else source
+        document = gojson.fold({} if raw is None else raw, ("cniVersion",))
+        label = document.get("cniVersion") or default_version or version.OLDEST
+        if label not in version.SUPPORTED:
+            raise AttachmentError(f"the result has the unknown version {label!r}", code=Code.INCOMPATIBLE_VERSION)
+        if label in ("0.1.0", "0.2.0"):
+            return _from_legacy(label, gojson.convert(document, _Legacy))
+        current = gojson.convert(document, _Current)
+        return _checked(
+            Result(label, tuple(current.interfaces), tuple(current.ips), tuple(current.routes), current.dns)
+        )
+    except ValueError as error:
+        raise AttachmentError(f"the result is malformed: {error}", code=Code.DECODING_FAILURE) from error
+
+
+def dump(result: Result, to: str) -> dict[str, Any]:
+    """The result in version `to`, keys in the order the reference library prints them.
+
+    Raises:
+        AttachmentError: 0.1.0 and 0.2.0 need at least one address.
+    """
+    to = version.require(to)
+    if to in ("0.1.0", "0.2.0"):
+        return _to_legacy(result, to)
+    builtin: dict[str, Any] = msgspec.to_builtins(result)
+    modern = version.parse(to) >= (1, 0, 0)
+    document: dict[str, Any] = {"cniVersion": to}
+    if result.interfaces:
+        document["interfaces"] = [i if modern else _only(i, "name", "mac", "sandbox") for i in builtin["interfaces"]]
+    if result.ips:
+        document["ips"] = [_ip(ip, modern) for ip in result.ips]
+    if result.routes:
+        document["routes"] = builtin["routes"]
+    if builtin["dns"] or not modern:
+        document["dns"] = builtin["dns"]
+    return document
+
+
+def encode(result: Result, to: str) -> bytes:
+    """The result as a plugin prints it: version `to`, 4 spaces, no newline at the end."""
+    text = msgspec.json.format(msgspec.json.encode(dump(result, to)), indent=4).decode()
+    return gojson.escape_html(text).encode()
+
+
+def _ip(ip: IPConfig, modern: bool) -> dict[str, Any]:
+    head: dict[str, Any] = {} if modern else {"version": str(ipaddress.ip_interface(ip.address).version)}
+    if ip.interface is not None:
+        head["interface"] = ip.interface
+    head["address"] = ip.address
+    return head | ({"gateway": ip.gateway} if ip.gateway else {})
+
+
+def _only(document: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: document[key] for key in keys if key in document}
+
+
+def _from_legacy(label: str, legacy: _Legacy) -> Result:
+    families = [family for family in (legacy.ip4, legacy.ip6) if family]
+    ips = tuple(IPConfig(family.ip, gateway=family.gateway) for family in families)
+    routes = tuple(Route(route.dst, route.gw) for family in families for route in family.routes)
+    return _checked(Result(label, (), ips, routes, legacy.dns))
+
+
+def _to_legacy(result: Result, to: str) -> dict[str, Any]:
+    if not result.ips:
+        raise AttachmentError("cannot convert: no valid IP addresses", code=Code.INCOMPATIBLE_VERSION)
+    document: dict[str, Any] = {"cniVersion": to}
+    for family in (4, 6):
+        ip = next((ip for ip in result.ips if ipaddress.ip_interface(ip.address).version == family), None)
+        if ip is None:
+            continue
+        entry: dict[str, Any] = {"ip": ip.address} | ({"gateway": ip.gateway} if ip.gateway else {})
+        routes = [_only(msgspec.to_builtins(route), "dst", "gw") for route in result.routes
+                  if ipaddress.ip_interface(route.dst).version == family]  # fmt: skip
+        document[f"ip{family}"] = entry | ({"routes": routes} if routes else {})
+    return document | {"dns": msgspec.to_builtins(result.dns)}
+
+
+def _checked(result: Result) -> Result:
+    """The result with addresses in their one spelling.
+
+    Raises:
+        ValueError: an address or a prefix is wrong.
+    """
+    ips = tuple(
+        msgspec.structs.replace(ip, address=canonical_cidr(ip.address), gateway=canonical_ip(ip.gateway))
+        for ip in result.ips
+    )
+    routes = tuple(
+        msgspec.structs.replace(route, dst=canonical_cidr(route.dst), gw=canonical_ip(route.gw))
+        for route in result.routes
+    )
+    return msgspec.structs.replace(result, ips=ips, routes=routes)
+
+
+def canonical_cidr(text: str) -> str:
+    """`address/length` in its one spelling; a missing length, a zone or a bad octet is a ValueError."""
+    if "%" in text or not text.rpartition("/")[2].isdigit() or "/" not in text:
+        raise ValueError(f"{text!r} is no address with a prefix length")
+    return str(ipaddress.ip_interface(text))
+
+
+def canonical_ip(text: str) -> str:
+    """An address in its one spelling (IPv4-mapped IPv6 counts as IPv4); empty stays empty."""
+    if not text:
+        return ""
+    if "%" in text:
+        raise ValueError(f"{text!r} has a zone")
+    address = ipaddress.ip_address(text)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
