@@ -1,0 +1,27 @@
+"""A pod, reduced to what Plurimus reads.  Spec sections 3 and 6.2."""
+
+from __future__ import annotations
+
+import msgspec
+
+NETWORKS = "k8s.v1.cni.cncf.io/networks"
+DEFAULT_NETWORK = "v1.multus-cni.io/default-network"
+NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status"
+CONFIG_SOURCE = "kubernetes.io/config.source"
+
+
+class Pod(msgspec.Struct, frozen=True):
+    """`uid` is the API object's; for a static pod that is not what the runtime hands over."""
+
+    namespace: str
+    name: str
+    uid: str = ""
+    annotations: dict[str, str] = {}
+
+    @property
+    def is_static(self) -> bool:
+        """Whether kubelet made this pod from a file; its API object has a UID of its own then."""
+        return self.annotations.get(CONFIG_SOURCE, "api") != "api"
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"

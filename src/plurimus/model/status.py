@@ -1,0 +1,98 @@
+"""The network status of a pod: what each attachment became, as an annotation.
+
+One element per interface in the pod's namespace, in the order of the delegates.  It is computed
+from the results after default routes were moved, so it says what is true (S22).
+
+Multi-network spec v1.3, section 5; spec section 3.4, whose text format is kept byte for byte.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from plurimus.cni import gojson
+from plurimus.cni.result import DNS, Interface, IPConfig, Result
+
+
+class NetworkStatus(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One element; addresses carry no prefix length, `dns` is always written."""
+
+    name: str
+    interface: str = ""
+    ips: list[str] = []
+    mac: str = ""
+    mtu: int = 0
+    default: bool = False
+    dns: DNS | None = None
+    gateway: list[str] = []
+
+
+def elements(name: str, result: Result, *, is_default: bool, ifname: str) -> list[NetworkStatus]:
+    """The status elements of one attachment.
+
+    `name` is the delegate's display name; `ifname` is the interface it was asked for, which an
+    element of a result without interfaces carries (S21).  `is_default` marks the attachment of
+    the cluster-wide default network.
+    """
+    dns, gateways = result.dns, _gateways(result)
+    interfaces = list(enumerate(result.interfaces))
+    if not interfaces:
+        ips = [_bare(ip) for ip in result.ips]
+        return [NetworkStatus(name, ifname, ips, default=is_default, dns=dns, gateway=gateways)]
+    if len(interfaces) == 1:
+        link = interfaces[0][1] if interfaces[0][1].sandbox else Interface("")
+        ips = [_bare(ip) for ip in result.ips]
+        return [NetworkStatus(name, link.name, ips, link.mac, link.mtu, is_default, dns, gateways)]
+    inside = [(index, link) for index, link in interfaces if link.sandbox]
+    default = _default_interface(result, inside) if is_default else None
+    return [
+        NetworkStatus(
+            name,
+            link.name,
+            [_bare(ip) for ip in result.ips if _belongs(ip, index, last=position == len(inside) - 1)],
+            link.mac,
+            link.mtu,
+            index == default,
+            dns,
+            gateways,
+        )
+        for position, (index, link) in enumerate(inside)
+    ]
+
+
+def annotation(statuses: Iterable[NetworkStatus]) -> str:
+    """The value of the network-status annotation."""
+    printed = [json.dumps(_document(status), indent=4, ensure_ascii=False) for status in statuses]
+    return gojson.escape_html(f"[{','.join(printed)}]")
+
+
+def _document(status: NetworkStatus) -> dict[str, Any]:
+    document: dict[str, Any] = msgspec.to_builtins(status)
+    return document
+
+
+def _bare(ip: IPConfig) -> str:
+    return str(ipaddress.ip_interface(ip.address).ip)
+
+
+def _belongs(ip: IPConfig, index: int, *, last: bool) -> bool:
+    """An address without an index belongs to the last interface in the namespace."""
+    return ip.interface == index if ip.interface is not None else last
+
+
+def _gateways(result: Result) -> list[str]:
+    """The gateways of default routes; one without a gateway (a link route) adds nothing (S22)."""
+    return [route.gw for route in result.routes if route.default_family() is not None and route.gw]
+
+
+def _default_interface(result: Result, inside: list[tuple[int, Interface]]) -> int | None:
+    """The index of the interface the first address with a gateway is on, else the first inside."""
+    for ip in result.ips:
+        if ip.gateway and ip.interface is not None:
+            return ip.interface
+    return inside[0][0] if inside else None
