@@ -1,0 +1,118 @@
+"""The daemon's configuration file: every key, its type, its default.
+
+The file serves three readers: the daemon itself (this struct), the overlay over the runtime's
+configuration (`core.netconf`), and the generator of the node's CNI configuration.  Known keys
+are strict; unknown ones are reported by name with the nearest known key.
+
+Spec sections 2.1 (logging) and 2.7.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from plurimus.cni import gojson
+from plurimus.cni.errors import ConfigError
+from plurimus.core import keys
+from plurimus.core.netconf import NetConf
+
+LOG_LEVELS = ("panic", "error", "verbose", "debug")
+
+
+class LogOptions(msgspec.Struct, frozen=True, rename="camel"):
+    """Rotation of the log file: days, megabytes, number of old files."""
+
+    max_age: int = 5
+    max_size: int = 100
+    max_backups: int = 5
+    compress: bool = True
+
+
+class PerNodeCertificate(msgspec.Struct, frozen=True, rename="camel"):
+    enabled: bool = False
+    bootstrap_kubeconfig: str = ""
+    cert_dir: str = ""
+    cert_duration: str = "10m"
+
+
+class DaemonConfig(msgspec.Struct, frozen=True, rename="camel"):
+    """What the daemon itself reads; times are seconds.
+
+    Four keys are ours: `manifests` names a folder to use as the cluster, `daemonTimeout` is how long
+    the shim waits for a daemon, `pluginTimeout` bounds one plugin call, `readinessTimeout` the wait
+    for `readinessindicatorfile`.
+    """
+
+    chroot_dir: str = ""
+    socket_dir: str = "/run/multus/"
+    log_file: str = ""
+    log_level: str = "verbose"
+    log_to_stderr: bool = True
+    log_options: LogOptions = LogOptions()
+    per_node_certificate: PerNodeCertificate = PerNodeCertificate()
+    connection_limit: int | None = None
+    metrics_port: int | None = None
+    enable_pprof: bool = False
+    cni_config_dir: str = "/etc/cni/net.d"
+    daemon_socket_dir: str = "/run/multus/"
+    daemon_timeout: float = 5.0
+    multus_config_file: str = "auto"
+    multus_master_cni: str = msgspec.field(default="", name="multusMasterCNI")
+    multus_autoconfig_dir: str = ""
+    force_cni_version: bool = msgspec.field(default=False, name="forceCNIVersion")
+    override_network_name: bool = False
+    manifests: str = ""
+    plugin_timeout: float = 120.0
+    readiness_timeout: float = 45.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """A file read: for the daemon, for the overlay over the runtime's configuration, and what is odd in it."""
+
+    daemon: DaemonConfig
+    overlay: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+def parse(content: bytes) -> ConfigFile:
+    """Read the daemon's configuration file; empty content means all defaults.
+
+    Raises:
+        ConfigError: the path of the key, what is wrong with it, what was expected.
+    """
+    known = keys.names(DaemonConfig, NetConf)
+    try:
+        raw = gojson.decode_object(content or b"{}")
+        document = gojson.fold(raw, known)
+        daemon = gojson.convert(document, DaemonConfig)
+        gojson.convert(document, NetConf)
+    except ValueError as error:
+        raise ConfigError(f"daemon configuration: {error}") from error
+    _check(daemon)
+    warnings = tuple(f"daemon configuration: {text}" for text in keys.unknown(raw, known))
+    return ConfigFile(daemon, document, warnings)
+
+
+def _check(config: DaemonConfig) -> None:
+    """What a type cannot say."""
+    if config.log_level.lower() not in LOG_LEVELS:
+        raise _wrong("logLevel", config.log_level, f"one of {', '.join(LOG_LEVELS)}")
+    if config.connection_limit is not None and config.connection_limit <= 0:
+        raise _wrong("connectionLimit", config.connection_limit, "a number above 0, or no such key for no limit")
+    if config.metrics_port is not None and not 0 < config.metrics_port < 65536:
+        raise _wrong("metricsPort", config.metrics_port, "a port, 1 to 65535")
+    for key, value in (
+        ("daemonTimeout", config.daemon_timeout),
+        ("pluginTimeout", config.plugin_timeout),
+        ("readinessTimeout", config.readiness_timeout),
+    ):
+        if not 0 < value <= 3600:
+            raise _wrong(key, value, "seconds, above 0 and at most 3600")
+
+
+def _wrong(key: str, value: object, expected: str) -> ConfigError:
+    return ConfigError(f"daemon configuration: {key!r} is {value!r}, expected {expected}")

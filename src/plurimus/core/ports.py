@@ -1,0 +1,130 @@
+"""What the daemon needs from the world, as protocols.
+
+`plurimus.adapters` implement them; tests implement them with fakes.  Every method raises only
+`PlurimusError`s: an adapter translates what its world throws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from plurimus.cni.cache import CachedAttachment
+from plurimus.cni.conf import NetworkConfig
+from plurimus.core.plan import PodReference
+from plurimus.core.routes import RouteChange
+from plurimus.model.definition import NetworkAttachmentDefinition
+from plurimus.model.pod import Pod
+
+
+class Cluster(Protocol):
+    """Where pods and definitions are read from and network status is written to."""
+
+    async def get_pod(self, namespace: str, name: str) -> Pod | None:
+        """The pod, or None when the cluster is sure that it does not exist."""
+
+    async def get_definition(self, namespace: str, name: str) -> NetworkAttachmentDefinition | None:
+        """The definition, or None when the cluster is sure that it does not exist."""
+
+    async def write_status(self, pod: Pod, status: str) -> None:
+        """Write the network-status annotation of `pod`, if it still is that pod (by its UID)."""
+
+    async def emit(self, pod: PodReference, *, kind: str, reason: str, text: str) -> None:
+        """Record an event on the pod; `kind` is Normal or Warning.  Never fails a request."""
+
+
+class DeviceSource(Protocol):
+    """Which devices were allocated to a pod's containers."""
+
+    async def allocated(self, pod: Pod) -> Mapping[str, Sequence[str]]:
+        """Device IDs per resource name, in the order they were allocated."""
+
+
+class Plugins(Protocol):
+    """Runs CNI plugin executables."""
+
+    async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
+        """What the plugin `kind`, found in the folders `search`, prints on stdout when it succeeds.
+
+        `env` has the CNI_* variables.  Raises AttachmentError with the plugin's own code and words.
+        """
+
+
+class Records(Protocol):
+    """The records of sandboxes, one file each."""
+
+    async def store(self, container_id: str, content: bytes) -> None:
+        """Write durably: after a crash there is the old record or the new one."""
+
+    async def load(self, container_id: str) -> bytes | None:
+        """The record's content, or None when there is none."""
+
+    async def remove(self, container_id: str) -> None:
+        """Remove the record; a missing one is fine."""
+
+    async def set_aside(self, container_id: str) -> str:
+        """Keep an unreadable record under another name, which is returned."""
+
+    async def container_ids(self) -> list[str]:
+        """The sandboxes with a record."""
+
+
+class Results(Protocol):
+    """libcni's result cache."""
+
+    async def store(self, entry: CachedAttachment) -> None:
+        """Write one entry durably."""
+
+    async def load(self, network: str, container_id: str, ifname: str) -> CachedAttachment | None:
+        """The entry, or None when there is none; one that cannot be read is removed and counts as none."""
+
+    async def remove(self, network: str, container_id: str, ifname: str) -> None:
+        """Remove the entry; a missing one is fine."""
+
+    async def entries(self) -> list[CachedAttachment]:
+        """All readable entries."""
+
+
+class Spool(Protocol):
+    """DELs that the shim could not deliver and answered itself: debts of this daemon."""
+
+    def pending(self) -> list[tuple[str, bytes]]:
+        """Name and content of each, oldest first."""
+
+    def has(self, container_id: str, ifname: str) -> bool:
+        """Whether the DEL of this attachment is still owed."""
+
+    def forget(self, container_id: str, ifname: str) -> None:
+        """The DEL of this attachment is done, or void because of a new ADD."""
+
+    def set_aside(self, name: str) -> str:
+        """Keep one that cannot be understood under another name, which is returned."""
+
+
+class ConfDir(Protocol):
+    """CNI configurations on this node's disk."""
+
+    def find(self, folder: str, name: str) -> NetworkConfig | None:
+        """The first configuration in `folder` whose `name` is `name`; unreadable files are skipped (S28)."""
+
+    def load(self, path: str) -> NetworkConfig:
+        """The configuration at `path`: a file, or the first one of a folder; with its sub-directory's plugins."""
+
+    def chain(self, folder: str, name: str, cni_version: str) -> NetworkConfig | None:
+        """The auxiliary chain of the files `folder/name/*.conf`, or None when there are none (F23)."""
+
+    async def wait_for(self, path: str, seconds: float) -> bool:
+        """Whether the file `path` exists, waiting up to `seconds` for it."""
+
+
+class Kernel(Protocol):
+    """What Plurimus itself asks of the kernel inside a pod's namespace."""
+
+    async def existing(self, netns: str, names: Sequence[str]) -> list[str]:
+        """Those of `names` that are interfaces in the namespace at path `netns`."""
+
+    async def change_default_routes(self, netns: str, changes: Mapping[str, Sequence[RouteChange]]) -> None:
+        """Carry out the changes, by interface name; new routes are in place before old ones go."""
+
+    async def is_own_namespace(self, netns: str) -> bool:
+        """Whether `netns` is the namespace this process runs in (which is no pod's)."""
