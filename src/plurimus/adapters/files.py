@@ -1,0 +1,61 @@
+"""Files that must survive a crash: written whole or not at all.
+
+Not an adapter itself but what the ones that keep state have in common.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from plurimus.cni.errors import AttachmentError, Code
+
+
+def make_folder(folder: Path) -> None:
+    """The folder and its parents, for root only.
+
+    Raises:
+        AttachmentError: code 5, with the path.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise io_error(folder, "create", error) from error
+
+
+def replace(path: Path, content: bytes, *, durable: bool) -> None:
+    """Write a new file (0600) in place of `path`; `durable` waits until the disk has it.
+
+    Raises:
+        AttachmentError: code 5, with the path; the old file is as it was.
+    """
+    temporary = path.parent / f".{path.name[:200]}.tmp"
+    try:
+        with open(temporary, "wb", opener=_private) as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+        if durable:
+            sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise io_error(path, "write", error) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has the names in `folder`."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def io_error(path: Path, verb: str, error: OSError) -> AttachmentError:
+    return AttachmentError(f"cannot {verb} {path}: {error.strerror}", code=Code.IO_FAILURE)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

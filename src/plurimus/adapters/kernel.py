@@ -1,0 +1,67 @@
+"""What Plurimus itself asks of the kernel in a pod's namespace; implements `ports.Kernel`.
+
+Spec sections 3.2 (interface names) and 6.5 (default routes).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Mapping, Sequence
+
+from plurimus.adapters import netns
+from plurimus.adapters.netlink import Netlink, NetlinkError
+from plurimus.core.routes import RouteChange
+from plurimus.wire.rtnetlink import Route
+
+_PRIORITY = {4: 0, 6: 1024}
+"""What the kernel makes of a route without a priority."""
+
+
+class NamespaceKernel:
+    """Every call is one visit to the namespace, made by a thread so that the loop goes on."""
+
+    async def existing(self, path: str, names: Sequence[str]) -> list[str]:
+        def look() -> list[str]:
+            with Netlink.open(path) as netlink:
+                return [name for name in names if netlink.link(name) is not None]
+
+        return await asyncio.to_thread(look)
+
+    async def change_default_routes(self, path: str, changes: Mapping[str, Sequence[RouteChange]]) -> None:
+        def change() -> None:
+            with Netlink.open(path) as netlink:
+                for family in (4, 6):
+                    gateways = {name: _gateways(made, family) for name, made in changes.items()}
+                    _settle(netlink, family, {name: to for name, to in gateways.items() if to is not None})
+
+        await asyncio.to_thread(change)
+
+    async def is_own_namespace(self, path: str) -> bool:
+        return netns.identity(path) == netns.identity("/proc/self/ns/net")
+
+
+def _gateways(changes: Sequence[RouteChange], family: int) -> tuple[str, ...] | None:
+    """The new gateways of one family; None where that family is left alone."""
+    return next((change.gateways for change in changes if change.family == family), None)
+
+
+def _settle(netlink: Netlink, family: int, wanted: Mapping[str, tuple[str, ...]]) -> None:
+    """Leave on the links of `wanted` exactly the default routes it names.
+
+    The new route is made first, in the place of an old one, so there is no moment without a default
+    route; what is left of the old ones goes after that.
+    """
+    links = {name: link for name in wanted if (link := netlink.link(name)) is not None}
+    new = []
+    for name, gateways in wanted.items():
+        if gateways and name not in links:
+            raise NetlinkError(f"interface {name}", 19, "no plugin made it, so it cannot own the default route")
+        new += [Route(family, None, ipaddress.ip_address(to), links[name].index) for to in gateways]
+    for route in new:
+        netlink.add_route(route, replace=True)
+    kept = {(route.gateway, route.oif, _PRIORITY[family]) for route in new}
+    indexes = {link.index for link in links.values()}
+    for route in netlink.routes(family):
+        if route.is_default and route.oif in indexes and (route.gateway, route.oif, route.priority) not in kept:
+            netlink.delete_route(route)

@@ -1,0 +1,171 @@
+"""A folder of YAML files as the cluster; implements `ports.Cluster` and `ports.DeviceSource`.
+
+Pods and NetworkAttachmentDefinitions are read from `*.yaml`, `*.yml` and `*.json` below the folder;
+a change is seen by the next request.  What Kubernetes would write on a pod, its network status and
+its events, is written to `status/<namespace>.<pod>.yaml` in the folder.  The devices a kubelet would
+have allocated are in the pod's annotation `plurimus.io/devices`, a JSON object of lists.
+
+Design: "Two clusters behind one port".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+import yaml
+
+from plurimus.adapters import files
+from plurimus.cni import gojson
+from plurimus.cni.errors import ClusterError, RequestError
+from plurimus.core.plan import PodReference
+from plurimus.model.definition import NetworkAttachmentDefinition
+from plurimus.model.pod import NETWORK_STATUS, Pod
+
+DEVICES = "plurimus.io/devices"
+STATUS_FOLDER = "status"
+
+_SUFFIXES = (".yaml", ".yml", ".json")
+_MOST_EVENTS = 50
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_log = structlog.get_logger(__name__)
+
+Signature = tuple[tuple[str, int, int], ...]
+Key = tuple[str, str]
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    name: str
+    namespace: str = "default"
+    uid: str = ""
+    annotations: dict[str, str] = {}
+
+
+class _Spec(msgspec.Struct, frozen=True):
+    config: str = ""
+
+
+class _Object(msgspec.Struct, frozen=True):
+    metadata: _Metadata
+    spec: _Spec = _Spec()
+
+
+class ManifestFolder:
+    """The cluster in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen: Signature | None = None
+        self._pods: dict[Key, Pod] = {}
+        self._definitions: dict[Key, NetworkAttachmentDefinition] = {}
+
+    async def get_pod(self, namespace: str, name: str) -> Pod | None:
+        self._refresh()
+        return self._pods.get((namespace, name))
+
+    async def get_definition(self, namespace: str, name: str) -> NetworkAttachmentDefinition | None:
+        self._refresh()
+        return self._definitions.get((namespace, name))
+
+    async def allocated(self, pod: Pod) -> Mapping[str, Sequence[str]]:
+        text = pod.annotations.get(DEVICES, "{}")
+        try:
+            return gojson.convert(gojson.decode(text), dict[str, list[str]])
+        except ValueError as error:
+            raise RequestError(f"pod {pod}: annotation {DEVICES}: {error}") from error
+
+    async def write_status(self, pod: Pod, status: str) -> None:
+        current = await self.get_pod(pod.namespace, pod.name)
+        if current is None or current.uid != pod.uid:
+            raise ClusterError(f"pod {pod} was deleted or replaced while its networks were attached")
+        document = self._status(pod.namespace, pod.name)
+        document["metadata"]["annotations"] = {NETWORK_STATUS: status}
+        self._write_status(document)
+
+    async def emit(self, pod: PodReference, *, kind: str, reason: str, text: str) -> None:
+        document = self._status(pod.namespace, pod.name)
+        document["events"] = [*document.get("events", []), {"type": kind, "reason": reason, "message": text}]
+        document["events"] = document["events"][-_MOST_EVENTS:]
+        try:
+            self._write_status(document)
+        except Exception as error:  # noqa: BLE001 - an event never fails a request
+            _log.warning("an event could not be written", reason=reason, error=str(error))
+
+    def pods(self) -> list[Pod]:
+        """All pods, by namespace and name."""
+        self._refresh()
+        return [self._pods[key] for key in sorted(self._pods)]
+
+    def network_status(self, namespace: str, name: str) -> str:
+        """The network-status annotation last written for a pod; empty if none was."""
+        annotations = self._status(namespace, name)["metadata"].get("annotations", {})
+        return str(annotations.get(NETWORK_STATUS, ""))
+
+    def forget(self, namespace: str, name: str) -> None:
+        """Remove what was written for a pod, as deleting the pod would."""
+        self._status_path(namespace, name).unlink(missing_ok=True)
+
+    def _refresh(self) -> None:
+        """Read the files again if a name, size or time changed.
+
+        Raises:
+            ClusterError: the folder or a file in it cannot be read; nothing is known then.
+        """
+        try:
+            paths = sorted(self._manifests())
+            stats = [(path, path.stat()) for path in paths]
+        except OSError as error:
+            raise ClusterError(f"manifests in {self._folder}: {error.strerror}") from error
+        signature = tuple((str(path), stat.st_mtime_ns, stat.st_size) for path, stat in stats)
+        if signature == self._seen:
+            return
+        pods: dict[Key, Pod] = {}
+        definitions: dict[Key, NetworkAttachmentDefinition] = {}
+        for path in paths:
+            for kind, found in _objects(path):
+                meta = found.metadata
+                key = (meta.namespace, meta.name)
+                if kind == "Pod":
+                    pods[key] = Pod(*key, meta.uid, meta.annotations)
+                else:
+                    definitions[key] = NetworkAttachmentDefinition(*key, found.spec.config, meta.annotations)
+        self._pods, self._definitions, self._seen = pods, definitions, signature
+
+    def _manifests(self) -> Iterator[Path]:
+        if not self._folder.is_dir():
+            raise ClusterError(f"manifests in {self._folder}: no such folder")
+        return (path for path in self._folder.iterdir() if path.suffix in _SUFFIXES and path.is_file())
+
+    def _status(self, namespace: str, name: str) -> dict[str, Any]:
+        try:
+            document = yaml.load(self._status_path(namespace, name).read_text(), _LOADER)
+        except (FileNotFoundError, yaml.YAMLError):
+            document = None
+        if isinstance(document, dict) and isinstance(document.get("metadata"), dict):
+            return document
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": namespace, "name": name}}
+
+    def _write_status(self, document: dict[str, Any]) -> None:
+        path = self._status_path(document["metadata"]["namespace"], document["metadata"]["name"])
+        files.make_folder(path.parent)
+        files.replace(path, yaml.safe_dump(document, sort_keys=False).encode(), durable=False)
+
+    def _status_path(self, namespace: str, name: str) -> Path:
+        return self._folder / STATUS_FOLDER / f"{namespace}.{name}.yaml".replace("/", "_")
+
+
+def _objects(path: Path) -> Iterator[tuple[str, _Object]]:
+    """The pods and definitions of one file; other kinds are none of our business."""
+    try:
+        for document in yaml.load_all(path.read_text(), _LOADER):
+            kind = document.get("kind") if isinstance(document, dict) else None
+            if kind in ("Pod", "NetworkAttachmentDefinition"):
+                spec = document.get("spec") if kind == "NetworkAttachmentDefinition" else None
+                yield kind, msgspec.convert({"metadata": document.get("metadata"), "spec": spec or {}}, _Object)
+    except (yaml.YAMLError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise ClusterError(f"{path}: {' '.join(str(error).split())}") from error
+    except OSError as error:
+        raise ClusterError(f"{path}: {error.strerror}") from error

@@ -1,0 +1,140 @@
+"""Run one program to its end: bounded in time and output, cancelled with all its children.
+
+The loop never waits for the program: its exit is a readable pidfd, its output two pipes.  Input
+comes from a memory file, so that a program which never reads it cannot block anybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+MOST_OUTPUT = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a program ended; `status` is negative for a signal, as in `subprocess`."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+
+class OutputTooLong(Exception):
+    """The program wrote more than `MOST_OUTPUT` bytes and was ended."""
+
+
+async def run(argv: Sequence[str], *, env: Mapping[str, str], stdin: bytes, timeout: float) -> Finished:
+    """Run `argv` in a process group of its own; `timeout` is seconds.
+
+    Raises:
+        OSError: it cannot be started.
+        TimeoutError, OutputTooLong: it was ended, with every process of its group.
+        asyncio.CancelledError: the same, for a cancelled request.
+    """
+    out, err = _Output(), _Output()
+    try:
+        try:
+            process = _start(argv, env, stdin, out, err)
+        finally:
+            out.close_writer()
+            err.close_writer()
+        await _ended(process, (out, err), timeout)
+        return Finished(process.wait(), out.content(), err.content())
+    finally:
+        out.close()
+        err.close()
+
+
+def _start(
+    argv: Sequence[str], env: Mapping[str, str], stdin: bytes, out: _Output, err: _Output
+) -> subprocess.Popen[bytes]:
+    source = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    try:
+        with open(source, "wb", closefd=False) as file:
+            file.write(stdin)
+        os.lseek(source, 0, os.SEEK_SET)
+        return subprocess.Popen(argv, env=env, stdin=source, stdout=out.writer, stderr=err.writer, process_group=0)
+    finally:
+        os.close(source)
+
+
+async def _ended(process: subprocess.Popen[bytes], outputs: Sequence[_Output], timeout: float) -> None:
+    """Wait for the program itself; children that keep its output open are not waited for."""
+    loop = asyncio.get_running_loop()
+    pidfd = os.pidfd_open(process.pid)
+    ended = _readable(loop, pidfd)
+    for output in outputs:
+        output.listen(loop, ended)
+    try:
+        async with asyncio.timeout(timeout):
+            await ended
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        # a killed program may stay in the kernel for a while; its number is free only once it has gone
+        await asyncio.shield(_readable(loop, pidfd))
+        process.wait()
+        raise
+    finally:
+        loop.remove_reader(pidfd)
+        os.close(pidfd)
+        for output in outputs:
+            loop.remove_reader(output.reader)
+
+
+def _readable(loop: asyncio.AbstractEventLoop, descriptor: int) -> asyncio.Future[None]:
+    """A future that is done once `descriptor` can be read."""
+    future: asyncio.Future[None] = loop.create_future()
+
+    def ready() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    loop.add_reader(descriptor, ready)
+    return future
+
+
+class _Output:
+    """One pipe and what came out of it."""
+
+    def __init__(self) -> None:
+        self.reader, self.writer = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self.reader, False)
+        self._data = bytearray()
+
+    def close_writer(self) -> None:
+        os.close(self.writer)
+
+    def close(self) -> None:
+        os.close(self.reader)
+
+    def listen(self, loop: asyncio.AbstractEventLoop, ended: asyncio.Future[None]) -> None:
+        loop.add_reader(self.reader, self._on_data, loop, ended)
+
+    def content(self) -> bytes:
+        """All that was written until now."""
+        while self._read():
+            pass
+        return bytes(self._data)
+
+    def _on_data(self, loop: asyncio.AbstractEventLoop, ended: asyncio.Future[None]) -> None:
+        if not self._read():
+            loop.remove_reader(self.reader)
+        elif len(self._data) > MOST_OUTPUT and not ended.done():
+            ended.set_exception(OutputTooLong())
+
+    def _read(self) -> bool:
+        """Whether there was something; what is above the limit is dropped."""
+        try:
+            data = os.read(self.reader, 65536)
+        except BlockingIOError:
+            return False
+        self._data += data[: max(0, MOST_OUTPUT + 1 - len(self._data))]
+        return bool(data)

@@ -1,0 +1,69 @@
+"""The records of sandboxes, `<cniDir>/<container ID>`; implements `ports.Records`.
+
+A record is on the disk, not only in its cache, before `store` returns: it is what undoes a
+sandbox after a crash.  Spec section 6.4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from plurimus.adapters import files
+from plurimus.cni import args
+from plurimus.cni.errors import PlurimusError
+
+_NOT_RECORDS = ("results",)
+_ASIDE = ".unreadable"
+
+
+class RecordFiles:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def store(self, container_id: str, content: bytes) -> None:
+        def write() -> None:
+            files.make_folder(self._folder)
+            files.replace(self._path(container_id), content, durable=True)
+
+        await asyncio.to_thread(write)
+
+    async def load(self, container_id: str) -> bytes | None:
+        path = self._path(container_id)
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise files.io_error(path, "read", error) from error
+
+    async def remove(self, container_id: str) -> None:
+        path = self._path(container_id)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise files.io_error(path, "remove", error) from error
+
+    async def set_aside(self, container_id: str) -> str:
+        path = self._path(container_id)
+        aside = path.with_name(f".{container_id}{_ASIDE}")
+        try:
+            path.replace(aside)
+        except OSError as error:
+            raise files.io_error(path, "rename", error) from error
+        return str(aside)
+
+    async def container_ids(self) -> list[str]:
+        try:
+            names = [entry.name for entry in self._folder.iterdir() if entry.is_file()]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise files.io_error(self._folder, "list", error) from error
+        return sorted(name for name in names if not name.startswith("."))
+
+    def _path(self, container_id: str) -> Path:
+        args.check_container_id(container_id)
+        if container_id in _NOT_RECORDS:
+            raise PlurimusError(f"container ID {container_id!r} is the name of a folder of Plurimus")
+        return self._folder / container_id

@@ -1,0 +1,52 @@
+"""libcni's result cache, `<cniDir>/results/`; implements `ports.Results`.  Spec section 1.5."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from plurimus.adapters import files
+from plurimus.cni import cache
+from plurimus.cni.cache import CachedAttachment
+
+
+class ResultFiles:
+    """The files are written whole but not waited for: losing one costs a `prevResult`, no address."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def store(self, entry: CachedAttachment) -> None:
+        files.make_folder(self._folder)
+        files.replace(self._folder / entry.file_name, entry.encode(), durable=False)
+
+    async def load(self, network: str, container_id: str, ifname: str) -> CachedAttachment | None:
+        path = self._folder / cache.file_name(network, container_id, ifname)
+        try:
+            return cache.decode(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise files.io_error(path, "read", error) from error
+        except ValueError:
+            path.unlink(missing_ok=True)
+            return None
+
+    async def remove(self, network: str, container_id: str, ifname: str) -> None:
+        path = self._folder / cache.file_name(network, container_id, ifname)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise files.io_error(path, "remove", error) from error
+
+    async def entries(self) -> list[CachedAttachment]:
+        found = []
+        for path in sorted(self._folder.iterdir()) if self._folder.is_dir() else []:
+            if path.name.startswith("."):
+                continue
+            try:
+                entry = cache.decode(path.read_bytes())
+            except (OSError, ValueError):
+                continue
+            if entry.container_id and entry.file_name == path.name:
+                found.append(entry)
+        return found

@@ -1,0 +1,48 @@
+"""The shim's spool, `<cniDir>/.spool/<container ID>-<interface>.json`; implements `ports.Spool`.
+
+A file holds one request body, whole: the shim renames it into place.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from plurimus.adapters import files
+from plurimus.cni import args
+
+
+class SpoolFiles:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def pending(self) -> list[tuple[str, bytes]]:
+        try:
+            paths = [path for path in self._folder.iterdir() if path.suffix == ".json" and path.name[0] != "."]
+            paths.sort(key=lambda path: path.stat().st_mtime_ns)
+            return [(path.name, path.read_bytes()) for path in paths]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise files.io_error(self._folder, "read", error) from error
+
+    def has(self, container_id: str, ifname: str) -> bool:
+        return self._path(container_id, ifname).exists()
+
+    def forget(self, container_id: str, ifname: str) -> None:
+        path = self._path(container_id, ifname)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise files.io_error(path, "remove", error) from error
+
+    def set_aside(self, name: str) -> str:
+        path = self._folder / name
+        aside = path.with_name(f".{name}.unreadable")
+        try:
+            path.replace(aside)
+        except OSError as error:
+            raise files.io_error(path, "rename", error) from error
+        return str(aside)
+
+    def _path(self, container_id: str, ifname: str) -> Path:
+        return self._folder / f"{args.check_container_id(container_id)}-{args.check_ifname(ifname)}.json"
