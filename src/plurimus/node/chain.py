@@ -1,0 +1,147 @@
+"""One attachment, verb by verb: its chain of plugins in the right order, and libcni's result cache.
+
+ADD and CHECK go through the plugins in order, DEL in reverse; each ADD's result is the next
+plugin's `prevResult`.  What a failed ADD leaves behind is for the caller to undo.
+
+CNI spec, "Execution"; spec section 1.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from plurimus.cni import args, conf, result, version
+from plurimus.cni.cache import CachedAttachment
+from plurimus.cni.conf import NetworkConfig, PluginConf
+from plurimus.cni.errors import Code, PlurimusError, RequestError
+from plurimus.cni.result import Result
+from plurimus.core.plan import Attachment, Plan
+from plurimus.core.ports import Plugins, Results
+
+PASSTHRU = "passthru"
+"""The head of an auxiliary chain: an empty result and nothing else, so no process is started for it."""
+
+
+class Chain:
+    """Runs the plugins of one request; `search` are the folders plugins are found in."""
+
+    def __init__(self, plugins: Plugins, results: Results, search: Sequence[str]) -> None:
+        self._plugins = plugins
+        self._results = results
+        self._search = tuple(search)
+
+    async def add(self, plan: Plan, attachment: Attachment) -> Result:
+        """Attach, and cache the result.
+
+        Raises:
+            AttachmentError: the plugin's own; for a list the message names the plugin.
+        """
+        config, env = attachment.config, self._environment("ADD", plan, attachment)
+        made, previous = Result(config.cni_version), None
+        for plugin in config.plugins:
+            stdout = await self._run(config, plugin, env, "add", attachment.capability_args, previous)
+            made = result.parse(stdout, default_version=config.cni_version)
+            previous = result.dump(made, config.cni_version)
+        await self.cache(plan, attachment, made)
+        return made
+
+    async def cache(self, plan: Plan, attachment: Attachment, made: Result) -> None:
+        """Write `made` as the result of this attachment; CHECK and DEL hand it to the plugins."""
+        config = attachment.config
+        entry = CachedAttachment(
+            network=config.name,
+            container_id=plan.container_id,
+            ifname=attachment.ifname,
+            config=config.encode(),
+            netns=plan.netns,
+            args=attachment.args,
+            capability_args=dict(attachment.capability_args),
+            result=result.dump(made, made.cni_version or config.cni_version),
+        )
+        await self._results.store(entry)
+
+    async def delete(self, plan: Plan, attachment: Attachment) -> None:
+        """Detach, plugins in reverse order up to the first failure; the cached result goes on success."""
+        config, env = attachment.config, self._environment("DEL", plan, attachment)
+        previous = await self._cached(plan, attachment) if version.parse(config.cni_version) >= (0, 4, 0) else None
+        for plugin in reversed(config.plugins):
+            await self._run(config, plugin, env, "delete", attachment.capability_args, previous)
+        await self._results.remove(config.name, plan.container_id, attachment.ifname)
+
+    async def check(self, plan: Plan, attachment: Attachment) -> None:
+        """Check against the cached result; a configuration below 0.4.0 cannot be checked and passes."""
+        config, env = attachment.config, self._environment("CHECK", plan, attachment)
+        if config.disable_check or not version.supports(config.cni_version, "CHECK"):
+            return
+        previous = await self._cached(plan, attachment)
+        if previous is None:
+            raise RequestError(
+                f"network {attachment.display_name!r}, interface {attachment.ifname}: its cached result is missing",
+                code=Code.UNKNOWN_CONTAINER,
+            )
+        for plugin in config.plugins:
+            await self._run(config, plugin, env, "check", attachment.capability_args, previous)
+
+    async def status(self, config: NetworkConfig) -> None:
+        """Ask each plugin for its STATUS; the first error is raised as it is."""
+        if version.supports(config.cni_version, "STATUS"):
+            for plugin in config.plugins:
+                await self._plugins.run(
+                    plugin["type"], env=self._base("STATUS"), stdin=conf.derive(config, plugin), search=self._search
+                )
+
+    async def collect(self, config: NetworkConfig, arguments: Mapping[str, Any]) -> list[PlurimusError]:
+        """GC in every plugin of the network; all are called, all failures returned."""
+        errors: list[PlurimusError] = []
+        if config.disable_gc or not version.supports(config.cni_version, "GC"):
+            return errors
+        for plugin in config.plugins:
+            stdin = conf.derive(config, plugin, extra=arguments)
+            try:
+                await self._plugins.run(plugin["type"], env=self._base("GC"), stdin=stdin, search=self._search)
+            except PlurimusError as error:
+                errors.append(error.about(f"network {config.name!r}, plugin {plugin['type']!r} failed (gc): "))
+        return errors
+
+    async def _run(
+        self,
+        config: NetworkConfig,
+        plugin: PluginConf,
+        env: Mapping[str, str],
+        verb: str,
+        capability_args: Mapping[str, Any],
+        previous: Mapping[str, Any] | None,
+    ) -> bytes:
+        if plugin["type"] == PASSTHRU:
+            return b"{}"
+        stdin = conf.derive(config, plugin, prev_result=previous, capability_args=capability_args)
+        try:
+            return await self._plugins.run(plugin["type"], env=env, stdin=stdin, search=self._search)
+        except PlurimusError as error:
+            if config.single:
+                raise
+            name = f' name="{plugin["name"]}"' if plugin.get("name") else ""
+            raise error.about(f'plugin type="{plugin["type"]}"{name} failed ({verb}): ') from None
+
+    async def _cached(self, plan: Plan, attachment: Attachment) -> dict[str, Any] | None:
+        """The cached result in the configuration's version; one that cannot be read counts as none."""
+        config = attachment.config
+        entry = await self._results.load(config.name, plan.container_id, attachment.ifname)
+        if entry is None or entry.result is None:
+            return None
+        try:
+            return result.dump(result.parse(entry.result, default_version=config.cni_version), config.cni_version)
+        except PlurimusError:
+            return None
+
+    def _base(self, verb: str) -> dict[str, str]:
+        return {"CNI_COMMAND": verb, "CNI_PATH": ":".join(self._search)}
+
+    def _environment(self, verb: str, plan: Plan, attachment: Attachment) -> dict[str, str]:
+        return self._base(verb) | {
+            "CNI_CONTAINERID": plan.container_id,
+            "CNI_NETNS": plan.netns,
+            "CNI_IFNAME": attachment.ifname,
+            "CNI_ARGS": args.format_args(attachment.args),
+        }

@@ -1,0 +1,51 @@
+"""Garbage collection: undo the sandboxes the runtime does not know, then let every network clean up.
+
+Spec section 6.9, with S18 fixed: the runtime's list is the truth, secondary networks are collected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+
+from plurimus.cni.args import Environment
+from plurimus.cni.errors import PlurimusError
+from plurimus.core import collect as core
+from plurimus.core.netconf import ValidAttachment
+from plurimus.core.plan import Plan
+from plurimus.node import planning, recall
+from plurimus.node.locks import SandboxLocks
+
+if TYPE_CHECKING:
+    from plurimus.node.request import Context
+
+_log = structlog.get_logger(__name__)
+
+
+async def collect(context: Context, valid: Sequence[ValidAttachment], locks: SandboxLocks) -> list[PlurimusError]:
+    """Collect; everything is tried, all failures are returned."""
+    records = context.world.records(context.netconf.cni_dir)
+    entries = await context.world.results(context.netconf.cni_dir).entries()
+    known = {*await records.container_ids(), *(entry.container_id for entry in entries)}
+    valid_ids = {attachment.container_id for attachment in valid}
+    stale = core.stale(known, valid_ids, locks.busy())
+    errors: list[PlurimusError] = []
+    for container_id in stale:
+        async with locks.hold(container_id):
+            plan = await _plan(context, container_id)
+            if plan is not None:
+                _log.info("collecting a sandbox the runtime does not know", container=container_id)
+                errors += await context.attacher.undo(plan)
+    default = await planning.default_network(context.netconf, context.world)
+    plans = [plan for container_id in sorted(known.difference(stale)) if (plan := await _plan(context, container_id))]
+    living = [entry for entry in entries if entry.container_id not in stale]
+    pairs = [(attachment.container_id, attachment.ifname) for attachment in valid]
+    for network in core.networks(default.config, plans, living, pairs):
+        errors += await context.chain.collect(network.config, network.arguments())
+    return errors
+
+
+async def _plan(context: Context, container_id: str) -> Plan | None:
+    return await recall.plan_of(Environment("GC", container_id, ifname="eth0"), context.netconf, context.world)

@@ -1,0 +1,106 @@
+"""The daemon as a whole: what it is made of, how it starts, how it ends.
+
+Start: read the configuration, wait for the default network's sign of life, take the socket, serve,
+pay debts.  End, on SIGTERM or SIGINT: take no new request, let the running ones end, remove the
+socket.  The node's CNI configuration file stays, so no pod starts without its networks meanwhile.
+
+Spec section 7.5.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import structlog
+
+from plurimus.adapters.confdir import ConfDirectories
+from plurimus.adapters.kernel import NamespaceKernel
+from plurimus.adapters.manifests import ManifestFolder
+from plurimus.adapters.plugins import Executables
+from plurimus.adapters.records import RecordFiles
+from plurimus.adapters.results import ResultFiles
+from plurimus.adapters.spool import SpoolFiles
+from plurimus.cni.errors import ClusterError, ConfigError
+from plurimus.core import netconf
+from plurimus.core.config import ConfigFile, DaemonConfig, parse
+from plurimus.node.listener import Listener
+from plurimus.node.recovery import Debts
+from plurimus.node.request import Requests
+from plurimus.node.server import Server
+from plurimus.node.world import World
+from plurimus.version import VERSION
+
+DRAINING = 25.0
+"""Seconds running requests get at the end: less than the 30 a pod has between SIGTERM and SIGKILL."""
+
+_log = structlog.get_logger(__name__)
+
+
+def load(path: Path) -> ConfigFile:
+    """The configuration file at `path`.
+
+    Raises:
+        ConfigError: the message starts with the path.
+    """
+    try:
+        return parse(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except ConfigError as error:
+        raise error.about(f"{path}: ") from None
+
+
+def make_world(config: DaemonConfig) -> World:
+    """The real world as `config` describes it."""
+    cluster = ManifestFolder(Path(config.manifests)) if config.manifests else None
+    return World(
+        cluster=cluster,
+        devices=cluster,
+        plugins=Executables(timeout=config.plugin_timeout, chroot=config.chroot_dir),
+        confdir=ConfDirectories(),
+        kernel=NamespaceKernel(),
+        records=lambda folder: RecordFiles(Path(folder)),
+        results=lambda folder: ResultFiles(Path(folder) / "results"),
+        spool=lambda folder: SpoolFiles(Path(folder) / ".spool"),
+    )
+
+
+async def run(config: ConfigFile) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError, ClusterError: the daemon cannot start; the message says why.
+    """
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    for warning in config.warnings:
+        _log.warning(warning)
+    world = make_world(config.daemon)
+    merged = netconf.parse({}, overlay=config.overlay)
+    await _wait_for_default_network(config, world, merged.readiness_indicator_file)
+    requests = Requests(config, world)
+    listener = Listener(Path(config.daemon.socket_dir))
+    server = Server(requests, draining=DRAINING, connection_limit=config.daemon.connection_limit)
+    debts = asyncio.create_task(Debts(world.spool(merged.cni_dir), requests, loop.time).run())
+    try:
+        await server.start(listener.socket)
+        _log.info("ready", version=VERSION, socket=str(listener.path), cniDir=merged.cni_dir)
+        await stop.wait()
+        _log.info("stopping; running requests may end")
+    finally:
+        debts.cancel()
+        await server.stop()
+        listener.close()
+    _log.info("stopped")
+
+
+async def _wait_for_default_network(config: ConfigFile, world: World, path: str) -> None:
+    if path and not await world.confdir.wait_for(path, config.daemon.readiness_timeout):
+        raise ClusterError(
+            f"the default network is not ready: {path} (readinessindicatorfile) did not appear "
+            f"within {config.daemon.readiness_timeout:g} s"
+        )

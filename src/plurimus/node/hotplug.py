@@ -1,0 +1,99 @@
+"""One attachment added to or taken from a running sandbox: the `/delegate` endpoint.
+
+The dynamic networks controller calls it with a definition's configuration.  The daemon's file is
+never laid over that (S26), and the attachment enters the sandbox's record, so the pod's DEL takes
+it along (S10).  The network status is the caller's to write.
+
+Spec sections 7.2 and 9.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from plurimus.cni import args, conf, version
+from plurimus.cni.args import Environment
+from plurimus.cni.errors import Code, PlurimusError, RequestError
+from plurimus.cni.result import Result
+from plurimus.core import plan as plans
+from plurimus.core.delegate import Delegate
+from plurimus.core.plan import Attachment, Plan
+from plurimus.model.selection import NetworkSelectionElement
+from plurimus.node import planning, recall
+from plurimus.node.attach import shielded_undo
+from plurimus.node.request import Context, Outcome, Request, Requests
+
+if TYPE_CHECKING:
+    from plurimus.node.message import InterfaceAttributes
+
+
+async def handle(requests: Requests, request: Request, attributes: InterfaceAttributes) -> Outcome:
+    """Add, delete or check one attachment, or ask its network for its status.
+
+    Raises:
+        PlurimusError: also for a failed DEL, unlike the runtime's.
+    """
+    env = args.parse_environment(request.env, defaults={"CNI_PATH": "/opt/cni/bin"})
+    # the overlay's own version says nothing about the verb here: the delegate's does
+    context = requests.context(env, {"name": "delegate", "cniVersion": version.CURRENT})
+    config = conf.parse(request.stdin, list_version=context.netconf.cni_version)
+    delegate = Delegate(config, config.name, selection=_selection(env, config.name, attributes)).checked()
+    if env.verb == "STATUS":
+        await context.chain.status(config)
+        return Outcome()
+    if env.verb not in ("ADD", "DEL", "CHECK"):
+        raise RequestError(f"unknown cmd type: {env.verb}", code=Code.INVALID_ENVIRONMENT)
+    async with requests.sandbox(context):
+        wanted = await _plan(context, delegate)
+        if env.verb == "CHECK":
+            await context.attacher.check(wanted)
+            return Outcome()
+        known = await recall.plan_of(env, context.netconf, context.world) or replace(wanted, attachments=())
+        if env.verb == "DEL":
+            await _delete(context, known, wanted.attachments[0])
+            return Outcome()
+        return Outcome(await _add(context, known, wanted), version.CURRENT)
+
+
+def _selection(env: Environment, name: str, attributes: InterfaceAttributes) -> NetworkSelectionElement:
+    return NetworkSelectionElement(
+        name=name,
+        namespace="",
+        interface=env.ifname,
+        ips=attributes.ips,
+        mac=attributes.mac,
+        cni_args=attributes.cni_args,
+    )
+
+
+async def _plan(context: Context, delegate: Delegate) -> Plan:
+    """A plan of the one attachment; the pod must exist."""
+    pod = await planning.find_pod(context.env, context.world)
+    return plans.make(context.env, context.netconf, pod, [delegate], {})
+
+
+async def _add(context: Context, known: Plan, wanted: Plan) -> Result:
+    await context.attacher.refuse_existing(wanted)
+    await context.attacher.remember(replace(known, attachments=known.attachments + wanted.attachments))
+    try:
+        (made,) = await context.attacher.attach(wanted)
+    except BaseException as error:
+        await shielded_undo(context.attacher, wanted, error, beside=known.attachments)
+        raise
+    if context.world.cluster is not None:
+        addresses = " ".join(ip.address for ip in made.ips)
+        text = f"Add {context.env.ifname} [{addresses}] from {wanted.attachments[0].display_name}"
+        await context.world.cluster.emit(wanted.pod, kind="Normal", reason="AddedInterface", text=text)
+    return made
+
+
+async def _delete(context: Context, known: Plan, wanted: Attachment) -> None:
+    """Delete what was recorded; an attachment nobody recorded is deleted as the request says."""
+    same = [a for a in known.attachments if (a.config.name, a.ifname) == (wanted.config.name, wanted.ifname)]
+    left, errors = await context.attacher.detach(known, same or [wanted])
+    kept = tuple(a for a in known.attachments if a not in same or a in left)
+    await context.attacher.remember(replace(known, attachments=kept))
+    if errors:
+        error: PlurimusError = errors[0]
+        raise error

@@ -1,0 +1,32 @@
+"""One request at a time for each sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class SandboxLocks:
+    """Requests for one container ID wait for each other, in the order they came."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def hold(self, container_id: str) -> AsyncIterator[None]:
+        lock, users = self._held.get(container_id, (asyncio.Lock(), 0))
+        self._held[container_id] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            _, users = self._held[container_id]
+            if users == 1:
+                del self._held[container_id]
+            else:
+                self._held[container_id] = (lock, users - 1)
+
+    def busy(self) -> set[str]:
+        """The container IDs some request holds or waits for."""
+        return set(self._held)

@@ -1,0 +1,258 @@
+"""What happens to one CNI request: the page to read first.
+
+ADD:    decode, check, find the pod, plan, record, attach, settle routes, publish, answer.
+DEL:    replay the record backwards, whatever else is missing.
+CHECK:  every attachment in the record.
+STATUS: this node's readiness, then the cluster-wide default network.
+GC:     see `node.collect`.
+
+Spec sections 1.2, 2.4 and 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from plurimus.cni import args, result, version
+from plurimus.cni.args import Environment
+from plurimus.cni.errors import ClusterError, Code, PlurimusError, RequestError
+from plurimus.cni.result import Result
+from plurimus.core import netconf
+from plurimus.core.config import ConfigFile
+from plurimus.core.netconf import NetConf
+from plurimus.core.plan import Plan, PodReference
+from plurimus.core.ports import Spool
+from plurimus.model import status
+from plurimus.model.pod import Pod
+from plurimus.node import collect, planning, recall
+from plurimus.node.attach import Attacher, shielded_undo
+from plurimus.node.chain import Chain
+from plurimus.node.locks import SandboxLocks
+from plurimus.node.lookup import DefinitionMissing
+from plurimus.node.world import World
+
+DEFAULTS = {"CNI_IFNAME": "eth0", "CNI_PATH": "/opt/cni/bin"}
+"""What a request may leave out: Multus' shim does (spec section 6.1)."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of the runtime, as the shim passes it on."""
+
+    env: Mapping[str, str]
+    stdin: bytes
+    spooled: bool = False
+    """A DEL the shim could not deliver; void once the spool no longer has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a request answers: a result for ADD, in the version the runtime asked in."""
+
+    result: Result | None = None
+    cni_version: str = version.OLDEST
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request, decoded: all its steps need."""
+
+    env: Environment
+    stdin: Mapping[str, Any]
+    netconf: NetConf
+    world: World
+    chain: Chain
+    attacher: Attacher
+
+    @property
+    def spool(self) -> Spool:
+        return self.world.spool(self.netconf.cni_dir)
+
+    @property
+    def pod(self) -> PodReference:
+        return PodReference.from_args(self.env.args)
+
+
+class Requests:
+    """Answers CNI requests; one value for the life of the daemon."""
+
+    def __init__(self, config: ConfigFile, world: World) -> None:
+        self._config = config
+        self._world = world
+        self.locks = SandboxLocks()
+
+    async def handle(self, request: Request) -> Outcome:
+        """Do what the runtime asks.
+
+        Raises:
+            PlurimusError: to be answered as a CNI error; its message starts with the pod.
+        """
+        subject = "Multus: "
+        try:
+            env = args.parse_environment(request.env, defaults=DEFAULTS)
+            subject = f"Multus: [{PodReference.from_args(env.args)}]: " if env.args else subject
+            context = self.context(env, netconf.decode(request.stdin))
+            return await self._dispatch(context, request)
+        except PlurimusError as error:
+            # an attachment's error already names pod and network, and tools look for that form (F90)
+            raise error if error.msg.startswith("[") else error.about(subject) from None
+
+    def context(self, env: Environment, stdin: Mapping[str, Any]) -> Context:
+        """Check the configuration and wire the parts for one request."""
+        if not version.supports(version.require(stdin.get("cniVersion") or ""), env.verb):
+            raise RequestError(f"config version does not allow {env.verb}", code=Code.INCOMPATIBLE_VERSION)
+        merged = netconf.parse(stdin, overlay=self._config.overlay)
+        search = tuple(dict.fromkeys((merged.bin_dir, *env.path)))
+        chain = Chain(self._world.plugins, self._world.results(merged.cni_dir), search)
+        attacher = Attacher(chain, self._world.records(merged.cni_dir), self._world.kernel)
+        return Context(env, stdin, merged, self._world, chain, attacher)
+
+    async def _dispatch(self, context: Context, request: Request) -> Outcome:
+        verb = context.env.verb
+        if verb == "STATUS":
+            await self._status(context)
+        elif verb == "GC":
+            await self._gc(context)
+        elif verb in ("ADD", "DEL", "CHECK"):
+            async with self.sandbox(context):
+                if verb == "ADD":
+                    return Outcome(await self._add(context), context.stdin.get("cniVersion") or version.OLDEST)
+                if verb == "CHECK":
+                    await self._check(context)
+                elif not request.spooled or context.spool.has(context.env.container_id, context.env.ifname):
+                    await self._delete(context)
+        else:
+            raise RequestError(f"unknown cmd type: {verb}", code=Code.INVALID_ENVIRONMENT)
+        return Outcome()
+
+    @asynccontextmanager
+    async def sandbox(self, context: Context) -> AsyncIterator[None]:
+        """One request at a time for a sandbox, which is never the host itself; log lines name both."""
+        env = context.env
+        async with self.locks.hold(env.container_id):
+            with structlog.contextvars.bound_contextvars(
+                pod=str(context.pod), container=env.container_id, verb=env.verb
+            ):
+                await self._refuse_own_namespace(env)
+                yield
+
+    async def _add(self, context: Context) -> Result:
+        await self._wait_until_ready(context)
+        try:
+            plan, pod = await planning.make_plan(context.env, context.netconf, context.world)
+        except DefinitionMissing as error:
+            await self._emit(context, "Warning", "NoNetworkFound", error.text)
+            raise
+        for warning in plan.warnings:
+            _log.warning(warning)
+        await context.attacher.refuse_existing(plan)
+        await self._undo_leftovers(context)
+        await context.attacher.remember(plan)
+        try:
+            made = await context.attacher.attach(plan)
+            results = await context.attacher.settle_routes(plan, made)
+            default = next((index for index, a in enumerate(plan.attachments) if a.is_default), 0)
+            result.dump(made[default], context.stdin.get("cniVersion") or "")  # or the runtime cannot read it
+            await self._publish(context, plan, pod, results)
+        except BaseException as error:
+            for failure in await shielded_undo(context.attacher, plan, error):
+                await self._emit(context, "Warning", "FailedRemovingInterface", str(failure))
+            raise
+        for attachment, outcome in zip(plan.attachments, results, strict=True):
+            _log.info("attached", network=attachment.display_name, interface=attachment.ifname,
+                      addresses=[ip.address for ip in outcome.ips])  # fmt: skip
+            if outcome.interfaces or outcome.ips:
+                addresses = " ".join(ip.address for ip in outcome.ips)
+                text = f"Add {attachment.ifname} [{addresses}] from {attachment.display_name}"
+                await self._emit(context, "Normal", "AddedInterface", text)
+        return made[default]
+
+    async def _publish(self, context: Context, plan: Plan, pod: Pod | None, results: list[Result]) -> None:
+        """Write the network status; a pod without one does not count as attached."""
+        if context.world.cluster is None or pod is None:
+            return
+        elements = [
+            element
+            for attachment, made in zip(plan.attachments, results, strict=True)
+            for element in status.elements(
+                attachment.display_name, made, is_default=attachment.is_default, ifname=attachment.ifname
+            )
+        ]
+        await context.world.cluster.write_status(pod, status.annotation(elements))
+
+    async def _delete(self, context: Context) -> None:
+        """Undo what is on record.  Pod, cluster, namespace and other plugins may be gone."""
+        plan = await recall.plan_of(context.env, context.netconf, context.world)
+        if plan is None:
+            _log.info("nothing on record, nothing to delete")
+            return
+        errors = await context.attacher.undo(plan)
+        if errors:
+            raise _joined(errors)
+        _log.info("detached", interfaces=[attachment.ifname for attachment in plan.attachments])
+
+    async def _undo_leftovers(self, context: Context) -> None:
+        """What an ADD that never ended or a DEL still spooled left is undone first, once and for all."""
+        plan = await recall.plan_of(context.env, context.netconf, context.world)
+        if plan is not None:
+            _log.warning("undoing what an earlier ADD of this sandbox left")
+            errors = await context.attacher.undo(plan)
+            if errors:
+                raise _joined(errors)
+        context.spool.forget(context.env.container_id, context.env.ifname)
+
+    async def _check(self, context: Context) -> None:
+        plan = await recall.plan_of(context.env, context.netconf, context.world)
+        if plan is None:
+            raise RequestError(
+                f"container {context.env.container_id} has no record on this node", code=Code.UNKNOWN_CONTAINER
+            )
+        await context.attacher.check(plan)
+
+    async def _status(self, context: Context) -> None:
+        await self._wait_until_ready(context)
+        default = await planning.default_network(context.netconf, context.world)
+        await context.chain.status(default.config)
+
+    async def _gc(self, context: Context) -> None:
+        await self._wait_until_ready(context)
+        valid = netconf.valid_attachments(context.stdin)
+        errors = await collect.collect(context, valid, self.locks)
+        if errors:
+            raise _joined(errors)
+
+    async def _wait_until_ready(self, context: Context) -> None:
+        """Wait for the default network's own sign of life, where one is configured (F21)."""
+        path, seconds = context.netconf.readiness_indicator_file, self._config.daemon.readiness_timeout
+        if path and not await context.world.confdir.wait_for(path, seconds):
+            raise ClusterError(
+                f"have you checked that your default network is ready? still waiting for readinessindicatorfile "
+                f"@ {path}. pollimmediate error: timed out waiting for the condition",
+                code=Code.PLUGIN_NOT_AVAILABLE if context.env.verb == "STATUS" else None,
+            )
+
+    async def _refuse_own_namespace(self, env: Environment) -> None:
+        """Before anything is done, unlike upstream: a plugin let loose on the host's own links ends the node."""
+        if env.netns and not env.netns_override and await self._world.kernel.is_own_namespace(env.netns):
+            raise RequestError(
+                f"CNI_NETNS {env.netns} is the host's own network namespace, not a pod's", code=Code.INVALID_NETNS
+            )
+
+    async def _emit(self, context: Context, kind: str, reason: str, text: str) -> None:
+        if context.world.cluster is not None:
+            await context.world.cluster.emit(context.pod, kind=kind, reason=reason, text=text)
+
+
+def _joined(errors: list[PlurimusError]) -> PlurimusError:
+    """One error for several: a single one as it is, else all texts with the first one's code."""
+    first = errors[0]
+    if len(errors) == 1:
+        return first
+    return type(first)(f"errors: {' / '.join(str(error) for error in errors)}", code=first.code)

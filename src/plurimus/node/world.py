@@ -1,0 +1,25 @@
+"""All that a request touches outside of this process, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from plurimus.core.ports import Cluster, ConfDir, DeviceSource, Kernel, Plugins, Records, Results, Spool
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """`cluster` and `devices` are None where Plurimus runs without Kubernetes.
+
+    `records`, `results` and `spool` give the stores of a `cniDir`, which a configuration may choose.
+    """
+
+    cluster: Cluster | None
+    devices: DeviceSource | None
+    plugins: Plugins
+    confdir: ConfDir
+    kernel: Kernel
+    records: Callable[[str], Records]
+    results: Callable[[str], Results]
+    spool: Callable[[str], Spool]
