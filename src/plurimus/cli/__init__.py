@@ -1,0 +1,1 @@
+"""The command `plurimus`: flags, wiring, tables.  A file per group of subcommands."""

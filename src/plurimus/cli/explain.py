@@ -1,0 +1,80 @@
+"""`plurimus explain`: the plan for a pod, without doing it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from plurimus.adapters.manifests import ManifestFolder
+from plurimus.cli import output, pods
+from plurimus.cni.args import Environment, format_args
+from plurimus.cni.errors import ConfigError
+from plurimus.core import netconf
+from plurimus.core.plan import Attachment, Plan
+from plurimus.node import daemon as node
+from plurimus.node import planning
+
+CONTAINER_ID = "explained"
+
+
+@click.command()
+@click.argument("pod")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    required=True,
+    help="The daemon's configuration file; its 'manifests' is the cluster.",
+)
+@output.FORMAT
+def explain(pod: str, config: Path, output: str) -> None:
+    """Show which interfaces POD ([namespace/]name) would get, from which networks, and why."""
+    plan = asyncio.run(_plan(pod, config))
+    rows = [_row(attachment) for attachment in plan.attachments]
+    if output == "json":
+        document = {"pod": str(plan.pod), "attachments": rows, "warnings": plan.warnings}
+        click.echo(json.dumps(document, indent=2))
+    else:
+        _print(plan, rows)
+
+
+async def _plan(name: str, config: Path) -> Plan:
+    loaded = node.load(config)
+    world = node.make_world(loaded.daemon)
+    if not isinstance(world.cluster, ManifestFolder):
+        raise ConfigError(f"{config}: 'manifests' names no folder, so there is no cluster to explain pods of")
+    pod = await pods.find(world.cluster, name)
+    env = Environment("ADD", CONTAINER_ID, "", "eth0", pods.runtime_args(pod, CONTAINER_ID))
+    plan, _ = await planning.make_plan(env, netconf.parse({}, overlay=loaded.overlay), world)
+    return plan
+
+
+def _row(attachment: Attachment) -> dict[str, Any]:
+    return {
+        "interface": attachment.ifname,
+        "network": attachment.display_name,
+        "cni name": attachment.config.name,
+        "plugins": list(attachment.config.types),
+        "version": attachment.config.cni_version,
+        "default": attachment.is_default,
+        "default route": None if attachment.default_route is None else list(attachment.default_route),
+        "device": attachment.device_id,
+        "resource": attachment.resource_name,
+        "capability args": dict(attachment.capability_args),
+        "args": format_args(attachment.args),
+    }
+
+
+def _print(plan: Plan, rows: list[dict[str, Any]]) -> None:
+    click.echo(f"pod {plan.pod.namespace}/{plan.pod.name}: {len(rows)} interfaces, attached in this order\n")
+    columns = ["interface", "network", "plugins", "version"]
+    columns += [name for name in ("device", "default route") if any(row[name] for row in rows)]
+    click.echo(output.table(rows, columns))
+    for row in rows:
+        if row["capability args"]:
+            click.echo(f"{row['interface']} asks for {json.dumps(row['capability args'])}")
+    for warning in plan.warnings:
+        click.echo(f"warning: {warning}")

@@ -1,0 +1,48 @@
+"""Tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+Row = Mapping[str, Any]
+
+FORMAT = click.option(
+    "--output", type=click.Choice(["table", "json"]), default="table", show_default=True, help="For people or programs."
+)
+
+
+def show(rows: Sequence[Row], columns: Sequence[str], *, output: str, empty: str = "nothing to show") -> None:
+    """Print rows: as a table of `columns`, or all keys as JSON."""
+    if output == "json":
+        click.echo(json.dumps(rows, indent=2))
+    elif rows:
+        click.echo(table(rows, columns), nl=False)
+    else:
+        click.echo(empty)
+
+
+def table(rows: Sequence[Row], columns: Sequence[str], *, indent: int = 0) -> str:
+    """A plain table; lists become one line each, so nothing is cut off."""
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        grid.add_column(column.upper(), overflow="fold")
+    for row in rows:
+        grid.add_row(*(_cell(row.get(column)) for column in columns))
+    console = Console(width=max(100, Console().width), highlight=False, markup=False)
+    with console.capture() as capture:
+        console.print(grid)
+    return "".join(" " * indent + line.rstrip() + "\n" for line in capture.get().splitlines())
+
+
+def _cell(value: object) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, list | tuple):
+        return "\n".join(str(item) for item in value) or "-"
+    return str(value)
