@@ -1,0 +1,37 @@
+# The words of the project.  `make demo` and `make test` set up what they need.
+
+.PHONY: demo test check fmt docs bench test-interop setup clean
+
+PY := .venv/bin/python
+
+demo: setup        ## a pod with eth0, net1 and net2, on real interfaces (KEEP=1 leaves it standing)
+	@$(PY) examples/quickstart/demo.py $(if $(KEEP),--keep)
+
+test: setup        ## all tests that need no more than this machine
+	@$(PY) -m pytest --ignore=tests/interop
+
+test-interop: setup ## against the real Multus, built from its Go module
+	@$(PY) tools/build_peers.py build/peers
+	@$(PY) -m pytest tests/interop
+
+check: setup       ## formatting, lints, types, import contracts
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+fmt: setup
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+docs: setup        ## the parts of docs/ that are made from the code
+	@$(PY) tools/write_reference.py
+
+bench: setup       ## docs/performance.md: ours and the bare plugins in turn
+	@$(PY) bench/latency.py --write docs/performance.md
+
+setup:
+	@tools/setup.sh
+
+clean:
+	rm -rf .venv build dist
