@@ -8,9 +8,11 @@ kernel: network_namespaces(7), setns(2).
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
+import errno
+import fcntl
 import os
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +23,10 @@ from plurimus.cni.errors import AttachmentError, Code
 T = TypeVar("T")
 
 _CLONE_NEWNET = 0x40000000
-_MS_BIND, _MNT_DETACH = 0x1000, 0x2
+_MS_BIND, _MS_REC, _MS_SHARED = 0x1000, 0x4000, 0x100000
+_MNT_DETACH, _UMOUNT_NOFOLLOW = 0x2, 0x8
+_SHARED = (Path("/run/netns"), Path("/var/run/netns"))
+"""Where `ip netns` keeps namespaces, too, and wants the mounts shared."""
 _libc = ctypes.CDLL(None, use_errno=True)  # os.setns and os.unshare exist from Python 3.12 on
 
 
@@ -40,8 +45,16 @@ def visit(path: str | None, work: Callable[[], T]) -> T:
     if path is None:
         return work()
     handle = open_namespace(path)
+
+    def inside() -> T:
+        try:
+            _call("setns", handle, _CLONE_NEWNET)
+        except OSError as error:
+            raise NamespaceError(f"network namespace {path} cannot be entered: {error.strerror}") from error
+        return work()
+
     try:
-        return _in_thread(path, lambda: _call("setns", handle, _CLONE_NEWNET), work)
+        return _in_thread(inside)
     finally:
         os.close(handle)
 
@@ -49,18 +62,27 @@ def visit(path: str | None, work: Callable[[], T]) -> T:
 def open_namespace(path: str) -> int:
     """A descriptor of the namespace at `path`."""
     try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # a path that is a FIFO must not block
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise NamespaceError(f"network namespace {path} cannot be opened: {error.strerror}") from error
+    except ValueError as error:
+        raise NamespaceError(f"network namespace {path!r} cannot be opened: {error}") from error
 
 
 def identity(path: str) -> tuple[int, int] | None:
     """What two paths of one namespace have in common; None where there is none."""
     try:
         found = Path(path).stat()
-    except OSError:
+    except (OSError, ValueError):
         return None
     return found.st_dev, found.st_ino
+
+
+def is_same_namespace(first: str, second: str) -> bool:
+    """Whether both paths lead to one namespace; a path that leads nowhere is the same as none."""
+    found = identity(first)
+    return found is not None and found == identity(second)
 
 
 def create(path: str) -> None:
@@ -72,53 +94,86 @@ def create(path: str) -> None:
     file = Path(path)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        if file.parent in _SHARED:
+            _share(file.parent)
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
     except OSError as error:
         raise NamespaceError(f"network namespace {path} cannot be made: {error.strerror}") from error
 
     def bind() -> None:
-        own = f"/proc/self/task/{threading.get_native_id()}/ns/net"
-        _call("mount", own.encode(), path.encode(), b"none", _MS_BIND, None)
+        _call("unshare", _CLONE_NEWNET)
+        _mount(f"/proc/self/task/{threading.get_native_id()}/ns/net", path, _MS_BIND)
 
     try:
-        _in_thread(path, lambda: _call("unshare", _CLONE_NEWNET), bind)
-    except NamespaceError:
+        _in_thread(bind)
+    except OSError as error:
         file.unlink()
-        raise
+        raise NamespaceError(f"network namespace {path} cannot be made: {error.strerror}") from error
 
 
 def delete(path: str) -> None:
-    """Remove a namespace made by `create`; one that is gone already is fine."""
-    _libc.umount2(path.encode(), _MNT_DETACH)
-    with contextlib.suppress(FileNotFoundError):
+    """Remove a namespace made by `create`; one that is gone already is fine.
+
+    Raises:
+        NamespaceError: it cannot be removed, or `path` is a folder or a link, where something else is mounted.
+    """
+    file = Path(path)
+    try:
+        if not stat.S_ISREG(file.lstat().st_mode):
+            raise NamespaceError(f"network namespace {path} cannot be removed: it is none, expected a file")
+        _libc.umount2(path.encode(), _MNT_DETACH | _UMOUNT_NOFOLLOW)
+        file.unlink()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise NamespaceError(f"network namespace {path} cannot be removed: {error.strerror}") from error
+
+
+def _share(folder: Path) -> None:
+    """Let mounts in `folder` come and go in the copies of it other mount namespaces have.
+
+    Without, a process that copied the mounts (a container, a unit with a private mount namespace) holds
+    every namespace for as long as it lives.  The lock is the one iproute2 takes.
+    """
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         try:
-            Path(path).unlink()
+            _mount("", str(folder), _MS_SHARED | _MS_REC)
         except OSError as error:
-            if not isinstance(error, FileNotFoundError):
-                raise NamespaceError(f"network namespace {path} cannot be removed: {error.strerror}") from error
+            if error.errno != errno.EINVAL:
+                raise
+            # only a mount can be shared, so the folder is mounted on itself
+            _mount(str(folder), str(folder), _MS_BIND | _MS_REC)
+            _mount("", str(folder), _MS_SHARED | _MS_REC)
+    finally:
+        os.close(lock)
 
 
-def _in_thread(path: str, enter: Callable[[], None], work: Callable[[], T]) -> T:
-    """Run `enter` and `work` in a thread of its own; what either raises is raised here."""
+def _in_thread(work: Callable[[], T]) -> T:
+    """Run `work` in a thread of its own; what it raises is raised here, and OSError where no thread starts."""
     values: list[T] = []
     raised: list[BaseException] = []
 
     def run() -> None:
         try:
-            try:
-                enter()
-            except OSError as error:
-                raise NamespaceError(f"network namespace {path} cannot be entered: {error.strerror}") from error
             values.append(work())
         except BaseException as error:  # noqa: BLE001 - handed to the caller
             raised.append(error)
 
     thread = threading.Thread(target=run, name="namespace")
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise OSError(errno.EAGAIN, str(error)) from error
     thread.join()
     if raised:
         raise raised[0]
     return values[0]
+
+
+def _mount(source: str, target: str, flags: int) -> None:
+    _call("mount", source.encode(), target.encode(), b"none", ctypes.c_ulong(flags), None)
 
 
 def _call(function: str, *arguments: object) -> None:
