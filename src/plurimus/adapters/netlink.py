@@ -7,9 +7,11 @@ kernel: netlink(7), rtnetlink(7).
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from types import TracebackType
 from typing import Self, TypeVar
@@ -17,30 +19,36 @@ from typing import Self, TypeVar
 from plurimus.adapters import netns
 from plurimus.cni.errors import AttachmentError
 from plurimus.wire import netlink as wire
+from plurimus.wire import rtanswers, rtrequests
 from plurimus.wire import rtnetlink as rt
 
 T = TypeVar("T")
 
 _SOL_NETLINK, _NETLINK_EXT_ACK, _NETLINK_CAP_ACK = 270, 11, 10
-_BUFFER = 1 << 18
+_BUFFER = 1 << 16
+"""The kernel fills at most 32 KiB at a time."""
 _TIMEOUT = 10.0
 _ATTEMPTS = 10
+_AGAIN = (errno.EINTR, errno.ENOBUFS)
+"""A dump was disturbed, or its answer was lost: asking again is safe, and may succeed."""
 
 
 class NetlinkError(AttachmentError):
-    """The kernel refused; `errno` is its number."""
+    """The kernel refused `what`; `errno` is its number, `text` its own words, often empty."""
 
     def __init__(self, what: str, errno: int, text: str = "") -> None:
-        super().__init__(f"{what}: {text or os.strerror(errno)}")
+        reason = os.strerror(errno)
+        super().__init__(f"{what}: {text} ({reason})" if text else f"{what}: {reason}")
+        self.what = what
         self.errno = errno
-
-
-class _Interrupted(Exception):
-    """A dump that does not hold together: something changed meanwhile."""
+        self.text = text
 
 
 class Netlink:
-    """A routing socket; use it as a context manager.  Calls block, for less than a millisecond each."""
+    """A routing socket; use it as a context manager, from any thread but from one at a time.
+
+    Calls block, for less than a millisecond each, and raise NetlinkError.
+    """
 
     def __init__(self, channel: socket.socket) -> None:
         self._socket = channel
@@ -53,7 +61,8 @@ class Netlink:
         Raises:
             NamespaceError: code 8.
         """
-        return cls(netns.visit(path, _channel))
+        with _guarded(f"opening a netlink socket in {path or 'this network namespace'}"):
+            return cls(netns.visit(path, _channel))
 
     def __enter__(self) -> Self:
         return self
@@ -66,94 +75,166 @@ class Netlink:
     def link(self, name: str) -> rt.Link | None:
         """The interface called `name`, or None."""
         try:
-            (answer,) = self._ask(f"interface {name}", rt.RTM_GETLINK, 0, rt.get_link(name))
+            payload = rtrequests.get_link(name)
+        except wire.WireError:
+            return None
+        try:
+            found = self._read(f"interface {name}", rt.RTM_GETLINK, 0, payload, _links)
         except NetlinkError as error:
-            if error.errno == 19:  # ENODEV
+            if error.errno == errno.ENODEV:
                 return None
             raise
-        return rt.parse_link(answer.payload)
+        return found[0] if found else None
 
     def links(self) -> list[rt.Link]:
-        return self._dump("links", rt.RTM_GETLINK, rt.dump_links(), rt.RTM_NEWLINK, lambda p: [rt.parse_link(p)])
+        return self._read("listing links", rt.RTM_GETLINK, wire.NLM_F_DUMP, rtrequests.dump_links(), _links)
 
     def addresses(self) -> list[rt.Address]:
-        def parse(payload: bytes) -> list[rt.Address]:
-            address = rt.parse_address(payload)
-            return [] if address is None else [address]
+        payload = rtrequests.dump_addresses()
+        return self._read("listing addresses", rt.RTM_GETADDR, wire.NLM_F_DUMP, payload, _addresses)
 
-        return self._dump("addresses", rt.RTM_GETADDR, rt.dump_addresses(), rt.RTM_NEWADDR, parse)
-
-    def routes(self, family: int = 0, *, table: int = rt.MAIN_TABLE) -> list[rt.Route]:
-        """The routes of one table; `family` is 4, 6 or 0 for both."""
-        found: list[rt.Route] = []
-        for version in (family,) if family else (4, 6):
-            payload = rt.dump_routes(version)
-            found += self._dump(
-                "routes", rt.RTM_GETROUTE, payload, rt.RTM_NEWROUTE, lambda data: list(rt.parse_routes(data))
-            )
-        return [route for route in found if route.table == table]
+    def routes(self, family: int | None = None, *, table: int = rt.MAIN_TABLE) -> list[rt.Route]:
+        """The routes of one table, each next hop by itself; `family` is 4, 6 or None for both."""
+        raw = [payload for version in ((family,) if family else (4, 6)) for payload in self._raw_routes(version)]
+        with _guarded("listing routes"):
+            return [route for payload in raw for route in rtanswers.routes(payload) if route.table == table]
 
     def add_route(self, route: rt.Route, *, replace: bool = False) -> None:
-        """Add a route; with `replace` it takes the place of one to the same destination and priority."""
-        flags = wire.NLM_F_CREATE | (wire.NLM_F_REPLACE if replace else wire.NLM_F_EXCL)
-        self._ask(f"adding {_words(route)}", rt.RTM_NEWROUTE, flags | wire.NLM_F_ACK, rt.route(route))
+        """Add a route; EEXIST where there is one to the same destination with the same priority.
+
+        With `replace` it takes the place of that one in one step: of the first such in IPv4, of all
+        next hops in IPv6.
+        """
+        how = wire.NLM_F_REPLACE if replace else wire.NLM_F_EXCL
+        self._change(f"adding {_words(route)}", rt.RTM_NEWROUTE, wire.NLM_F_CREATE | how, rtrequests.new_route(route))
+
+    def replace_route(self, route: rt.Route) -> None:
+        """`add_route` with `replace`."""
+        self.add_route(route, replace=True)
+
+    def append_route(self, route: rt.Route) -> None:
+        """Add a route beside those to the same destination; in IPv6 it becomes a next hop of theirs."""
+        flags = wire.NLM_F_CREATE | wire.NLM_F_APPEND
+        self._change(f"appending {_words(route)}", rt.RTM_NEWROUTE, flags, rtrequests.new_route(route))
 
     def delete_route(self, route: rt.Route) -> None:
-        self._ask(f"deleting {_words(route)}", rt.RTM_DELROUTE, wire.NLM_F_ACK, rt.route(route))
+        """Delete this next hop; other next hops of its route stay, equal ones beside it may go with it.
+
+        IPv4 removes a route only as a whole, so one with several next hops is first made again
+        without this one, beside the old.
+        """
+        what = f"deleting {_words(route)}"
+        if route.family == 4 and self._leave(what, route):
+            return
+        self._change(what, rt.RTM_DELROUTE, 0, rtrequests.delete_route(route))
 
     def set_up(self, name: str) -> None:
         """Set an interface up."""
         link = self.link(name)
         if link is None:
-            raise NetlinkError(f"interface {name}", 19)
-        self._ask(f"setting {name} up", rt.RTM_NEWLINK, wire.NLM_F_ACK, rt.set_link_up(link.index))
+            raise NetlinkError(f"setting {name} up", errno.ENODEV)
+        self._change(f"setting {name} up", rt.RTM_NEWLINK, 0, rtrequests.set_link(link.index, up=True))
 
-    def _dump(self, what: str, kind: int, payload: bytes, wanted: int, parse: Callable[[bytes], list[T]]) -> list[T]:
+    def _leave(self, what: str, hop: rt.Route) -> bool:
+        """Take `hop` out of the route that has it and others; whether there was one.
+
+        A deletion also matches an earlier route that has only the first of the next hops.  That is then
+        what was to remain, so another round puts it back and reaches the route itself.
+        """
+        for turn in range(_ATTEMPTS):
+            shared = self._shared(what, hop)
+            if shared is None:
+                return turn > 0
+            old, rest = shared
+            try:
+                self._change(what, rt.RTM_NEWROUTE, wire.NLM_F_CREATE | wire.NLM_F_APPEND, rest)
+            except NetlinkError as error:
+                if error.errno != errno.EEXIST:
+                    raise
+            self._change(what, rt.RTM_DELROUTE, 0, old)
+        raise NetlinkError(what, errno.EBUSY, f"still there after {_ATTEMPTS} deletions")
+
+    def _shared(self, what: str, hop: rt.Route) -> tuple[bytes, bytes] | None:
+        """The route of which `hop` is one next hop of several, and that route without it."""
+        payloads = self._raw_routes(hop.family)
+        with _guarded(what):
+            found = ((payload, rtanswers.without_hop(payload, hop)) for payload in payloads)
+            return next(((payload, rest) for payload, rest in found if rest is not None), None)
+
+    def _raw_routes(self, family: int) -> list[bytes]:
+        payload = rtrequests.dump_routes(family)
+        return self._read("listing routes", rt.RTM_GETROUTE, wire.NLM_F_DUMP, payload, list)
+
+    def _read(
+        self, what: str, kind: int, flags: int, payload: bytes, parse: Callable[[Iterable[bytes]], list[T]]
+    ) -> list[T]:
+        """What `parse` makes of the payloads of an answer that holds together."""
         for _ in range(_ATTEMPTS):
             try:
-                answers = self._ask(f"listing {what}", kind, wire.NLM_F_DUMP, payload)
-            except _Interrupted:
+                answer = self._ask(what, kind, flags, payload)
+            except NetlinkError as error:
+                if error.errno not in _AGAIN:
+                    raise
                 continue
-            return [value for answer in answers if answer.kind == wanted for value in parse(answer.payload)]
-        raise NetlinkError(f"listing {what}", 4, f"interrupted {_ATTEMPTS} times by changes")
+            if not answer.interrupted:
+                with _guarded(what):
+                    # the answers to a GET request have the number of the NEW request, 2 less
+                    return parse(message.payload for message in answer.messages if message.kind == kind - 2)
+        raise NetlinkError(what, errno.EINTR, f"disturbed by changes {_ATTEMPTS} times")
 
-    def _ask(self, what: str, kind: int, flags: int, payload: bytes) -> list[wire.Message]:
-        """Send one request and collect its answers up to the last."""
-        sequence = next(self._sequence)
-        try:
-            self._socket.send(wire.frame(kind, flags | wire.NLM_F_REQUEST, sequence, payload))
-            return self._answers(what, sequence, acknowledged=bool(flags & wire.NLM_F_ACK))
-        except OSError as error:
-            raise NetlinkError(what, error.errno or 0, str(error)) from error
-        except wire.WireError as error:
-            raise NetlinkError(what, 74, f"the kernel's answer is malformed: {error}") from error
+    def _change(self, what: str, kind: int, flags: int, payload: bytes) -> None:
+        self._ask(what, kind, flags | wire.NLM_F_ACK, payload)
 
-    def _answers(self, what: str, sequence: int, *, acknowledged: bool) -> list[wire.Message]:
-        answers: list[wire.Message] = []
-        interrupted = False
+    def _ask(self, what: str, kind: int, flags: int, payload: bytes) -> wire.Answer:
+        """Send one request and collect its answer up to the last message."""
+        answer = wire.Answer(next(self._sequence), acknowledged=bool(flags & (wire.NLM_F_ACK | wire.NLM_F_DUMP)))
+        with _guarded(what):
+            self._socket.send(wire.frame(kind, flags | wire.NLM_F_REQUEST, answer.sequence, payload))
+            while not answer.feed(self._receive()):
+                pass
+        if answer.refusal is not None:
+            raise NetlinkError(what, answer.refusal.errno, answer.refusal.text)
+        return answer
+
+    def _receive(self) -> bytes:
+        """The next datagram of the kernel; a pod's process may send to this socket, too."""
         while True:
-            for message in wire.messages(self._socket.recv(_BUFFER)):
-                if message.sequence != sequence:
-                    continue
-                interrupted |= bool(message.flags & wire.NLM_F_DUMP_INTR)
-                if message.kind in (wire.NLMSG_ERROR, wire.NLMSG_DONE):
-                    refused = wire.refusal(message)
-                    if refused.errno:
-                        raise NetlinkError(what, refused.errno, refused.text)
-                    if interrupted:
-                        raise _Interrupted
-                    return answers
-                answers.append(message)
-                if not message.flags & wire.NLM_F_MULTI and not acknowledged:
-                    return answers
+            datagram, (sender, _) = self._socket.recvfrom(_BUFFER)
+            if sender == 0:
+                return datagram
+
+
+@contextmanager
+def _guarded(what: str) -> Iterator[None]:
+    """Everything that can go wrong with the socket or the bytes on it becomes a NetlinkError about `what`."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise NetlinkError(what, errno.ETIMEDOUT, f"no answer in {_TIMEOUT:.0f} s") from error
+    except OSError as error:
+        raise NetlinkError(what, error.errno or errno.EIO) from error
+    except wire.WireError as error:
+        raise NetlinkError(what, errno.EBADMSG, f"the kernel's answer is malformed: {error}") from error
+
+
+def _links(payloads: Iterable[bytes]) -> list[rt.Link]:
+    return [rtanswers.link(payload) for payload in payloads]
+
+
+def _addresses(payloads: Iterable[bytes]) -> list[rt.Address]:
+    return [found for payload in payloads if (found := rtanswers.address(payload)) is not None]
 
 
 def _channel() -> socket.socket:
     channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
-    channel.settimeout(_TIMEOUT)
-    for option in (_NETLINK_EXT_ACK, _NETLINK_CAP_ACK):
-        channel.setsockopt(_SOL_NETLINK, option, 1)
-    channel.bind((0, 0))
+    try:
+        channel.settimeout(_TIMEOUT)
+        for option in (_NETLINK_EXT_ACK, _NETLINK_CAP_ACK):
+            channel.setsockopt(_SOL_NETLINK, option, 1)
+        channel.bind((0, 0))
+    except OSError:
+        channel.close()
+        raise
     return channel
 
 

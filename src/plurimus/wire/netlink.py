@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
 _CODE = struct.Struct("=i")
+U32 = struct.Struct("=I")
 
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLM_F_REQUEST, NLM_F_MULTI, NLM_F_ACK, NLM_F_DUMP_INTR = 0x1, 0x2, 0x4, 0x10
@@ -22,6 +23,7 @@ NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE, NLM_F_APPEND = 0x100, 0x200, 0x400, 0x8
 _NLM_F_CAPPED, _NLM_F_ACK_TLVS = 0x100, 0x200
 _NLMSGERR_ATTR_MSG = 1
 _TYPE_MASK = 0x3FFF
+_MAX_ERRNO = 4095
 
 Attributes = Mapping[int, bytes]
 
@@ -60,7 +62,9 @@ def messages(data: bytes) -> Iterator[Message]:
         WireError: a length is impossible.
     """
     offset = 0
-    while offset + HEADER.size <= len(data):
+    while offset < len(data):
+        if offset + HEADER.size > len(data):
+            raise WireError(f"{len(data) - offset} bytes where a header has {HEADER.size}")
         length, kind, flags, sequence, _ = HEADER.unpack_from(data, offset)
         if length < HEADER.size or offset + length > len(data):
             raise WireError(f"a message of {length} bytes in {len(data) - offset}")
@@ -95,11 +99,13 @@ def refusal(message: Message) -> Refusal:
     """The content of an error or done message.
 
     Raises:
-        WireError: it is too short.
+        WireError: it is too short, or its code is none.
     """
     if len(message.payload) < _CODE.size:
         raise WireError("an error message without a code")
     (code,) = _CODE.unpack_from(message.payload)
+    if not -_MAX_ERRNO <= code <= 0:
+        raise WireError(f"an error message with code {code}")
     if not message.flags & _NLM_F_ACK_TLVS:
         return Refusal(-code, "")
     offset = _CODE.size
@@ -109,8 +115,62 @@ def refusal(message: Message) -> Refusal:
         if not message.flags & _NLM_F_CAPPED and len(message.payload) >= offset + HEADER.size:
             (request, *_) = HEADER.unpack_from(message.payload, offset)
         offset += _aligned(request)
-    text = attributes(message.payload[offset:]).get(_NLMSGERR_ATTR_MSG, b"")
-    return Refusal(-code, text.rstrip(b"\0").decode(errors="replace"))
+    return Refusal(-code, text(attributes(message.payload[offset:]).get(_NLMSGERR_ATTR_MSG, b"")))
+
+
+@dataclass(slots=True)
+class Answer:
+    """What comes back to one request, filled datagram by datagram until it is whole.
+
+    `acknowledged`: the request asked for an acknowledgement or a dump, so the last message is an
+    error or done message; without, a single message is the whole answer.  Answers to other requests
+    (one that was given up, or another of the same send) are passed over.
+    """
+
+    sequence: int
+    acknowledged: bool
+    messages: list[Message] = field(default_factory=list)
+    refusal: Refusal | None = None
+    interrupted: bool = False
+    whole: bool = False
+
+    def feed(self, datagram: bytes) -> bool:
+        """Take what belongs here; whether the answer is whole.
+
+        Raises:
+            WireError: the datagram is malformed.
+        """
+        for message in messages(datagram):
+            if message.sequence == self.sequence and not self.whole:
+                self._take(message)
+        return self.whole
+
+    def _take(self, message: Message) -> None:
+        self.interrupted |= bool(message.flags & NLM_F_DUMP_INTR)
+        if message.kind in (NLMSG_ERROR, NLMSG_DONE):
+            refused = refusal(message)
+            self.refusal = refused if refused.errno else None
+            self.whole = True
+        else:
+            self.messages.append(message)
+            self.whole = not self.acknowledged and not message.flags & NLM_F_MULTI
+
+
+def number(found: Attributes, kind: int) -> int:
+    """An unsigned 32-bit attribute; 0 where there is none.
+
+    Raises:
+        WireError: it has another size.
+    """
+    value = found.get(kind, b"")
+    if len(value) not in (0, U32.size):
+        raise WireError(f"attribute {kind} has {len(value)} bytes, expected {U32.size}")
+    return int(U32.unpack(value)[0]) if value else 0
+
+
+def text(value: bytes) -> str:
+    """A string attribute without its end mark; bytes that are no UTF-8 are replaced."""
+    return value.rstrip(b"\0").decode(errors="replace")
 
 
 def _aligned(length: int) -> int:
