@@ -36,7 +36,8 @@ def elements(name: str, result: Result, *, is_default: bool, ifname: str) -> lis
     """The status elements of one attachment.
 
     `name` is the delegate's display name; `ifname` is the interface it was asked for, which an
-    element of a result without interfaces carries (S21).  `is_default` marks the attachment of
+    element of a result without interfaces carries (S21).  A result whose interfaces are all on the
+    host gives one element without an interface.  `is_default` marks the attachment of
     the cluster-wide default network.
     """
     dns, gateways = result.dns, _gateways(result)
@@ -44,11 +45,11 @@ def elements(name: str, result: Result, *, is_default: bool, ifname: str) -> lis
     if not interfaces:
         ips = [_bare(ip) for ip in result.ips]
         return [NetworkStatus(name, ifname, ips, default=is_default, dns=dns, gateway=gateways)]
-    if len(interfaces) == 1:
-        link = interfaces[0][1] if interfaces[0][1].sandbox else Interface("")
+    inside = [(index, link) for index, link in interfaces if link.sandbox]
+    if len(interfaces) == 1 or not inside:
+        link = inside[0][1] if inside else Interface("")
         ips = [_bare(ip) for ip in result.ips]
         return [NetworkStatus(name, link.name, ips, link.mac, link.mtu, is_default, dns, gateways)]
-    inside = [(index, link) for index, link in interfaces if link.sandbox]
     default = _default_interface(result, inside) if is_default else None
     return [
         NetworkStatus(
@@ -90,9 +91,9 @@ def _gateways(result: Result) -> list[str]:
     return [route.gw for route in result.routes if route.default_family() is not None and route.gw]
 
 
-def _default_interface(result: Result, inside: list[tuple[int, Interface]]) -> int | None:
+def _default_interface(result: Result, inside: list[tuple[int, Interface]]) -> int:
     """The index of the interface the first address with a gateway is on, else the first inside."""
     for ip in result.ips:
         if ip.gateway and ip.interface is not None:
             return ip.interface
-    return inside[0][0] if inside else None
+    return inside[0][0]
