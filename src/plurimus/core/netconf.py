@@ -120,7 +120,8 @@ def valid_attachments(stdin: Mapping[str, Any]) -> list[ValidAttachment]:
     key = next((key for key in (VALID_ATTACHMENTS, _VALID_ATTACHMENTS_OLD) if key in stdin), None)
     if key is None:
         raise ConfigError(f"GC needs {VALID_ATTACHMENTS!r}, the attachments to keep; nothing was removed")
+    kept = stdin[key]
     try:
-        return gojson.convert(stdin[key] or [], list[ValidAttachment])
+        return gojson.convert([] if kept is None else kept, list[ValidAttachment])
     except ValueError as error:
         raise ConfigError(f"{key}: {error}; nothing was removed") from error

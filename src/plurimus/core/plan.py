@@ -8,7 +8,7 @@ Spec sections 3.2, 4.5 to 4.7.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,7 +98,11 @@ def make(
     attachments = tuple(
         _attachment(name, delegate, env, netconf, args) for name, delegate in zip(names, delegates, strict=True)
     )
-    warnings = tuple(text for attachment in attachments for text in _undeclared(attachment))
+    warnings = tuple(
+        text
+        for attachment, delegate in zip(attachments, delegates, strict=True)
+        for text in _undeclared(attachment, _requested(delegate.selection))
+    )
     return Plan(env.container_id, env.netns, reference, attachments, warnings)
 
 
@@ -125,12 +129,15 @@ def _attachment(name: str, delegate: Delegate, env: Environment, netconf: NetCon
     element = delegate.selection
     if element and element.cni_args:
         delegate = delegate.with_cni_args(element.cni_args)
-    requested = [("MAC", element.mac), ("IP", ",".join(element.ips))] if element else []
+    requested = {"MAC": element.mac, "IP": ",".join(element.ips)} if element else {}
+    requested = {key: value for key, value in requested.items() if value}
+    # a plugin takes the last of several pairs, so the pod's own replace the runtime's
+    others = [pair for pair in args if pair[0] not in requested]
     return Attachment(
         ifname=name,
         config=delegate.config,
         display_name=delegate.display_name,
-        args=merge_args(args, [pair for pair in requested if pair[1]]),
+        args=merge_args(others, requested.items()),
         capability_args=_capability_args(name, delegate, env, netconf),
         is_default=delegate.is_default,
         default_route=_default_route(element),
@@ -154,17 +161,7 @@ def _pod_args(env: Environment, pod: PodReference) -> Pairs:
 def _capability_args(name: str, delegate: Delegate, env: Environment, netconf: NetConf) -> dict[str, Any]:
     """The runtime's values for the default network only (S24), the pod's values over them (S25)."""
     values = netconf.runtime_config.capability_args() if delegate.is_default else {}
-    element = delegate.selection
-    if element:
-        requested = {
-            "portMappings": msgspec.to_builtins(element.port_mappings),
-            "bandwidth": msgspec.to_builtins(element.bandwidth),
-            "ips": element.ips,
-            "mac": element.mac,
-            "infinibandGUID": element.infiniband_guid,
-            "deviceID": element.device_id,
-        }
-        values |= {key: value for key, value in requested.items() if value}
+    values |= _requested(delegate.selection)
     if delegate.device_id:
         values["deviceID"] = delegate.device_id
     if values.get("deviceID"):
@@ -173,19 +170,32 @@ def _capability_args(name: str, delegate: Delegate, env: Environment, netconf: N
     return values
 
 
+def _requested(element: NetworkSelectionElement | None) -> dict[str, Any]:
+    """The capability args the pod asks for, under their wire names."""
+    if element is None:
+        return {}
+    requested = {
+        "portMappings": msgspec.to_builtins(element.port_mappings),
+        "bandwidth": msgspec.to_builtins(element.bandwidth),
+        "ips": element.ips,
+        "mac": element.mac,
+        "infinibandGUID": element.infiniband_guid,
+        "deviceID": element.device_id,
+    }
+    return {key: value for key, value in requested.items() if value}
+
+
 def _default_route(element: NetworkSelectionElement | None) -> tuple[str, ...] | None:
     return None if element is None or element.default_route is None else tuple(element.default_route)
 
 
-def _undeclared(attachment: Attachment) -> list[str]:
+def _undeclared(attachment: Attachment, requested: Iterable[str]) -> list[str]:
     """What the pod asked for and no plugin of the network takes (S27): said, as the result lacks it."""
     declared = {
         name for plugin in attachment.config.plugins for name, on in (plugin.get("capabilities") or {}).items() if on
     }
-    ignorable = {"deviceID", "CNIDeviceInfoFile", *(() if not attachment.is_default else attachment.capability_args)}
-    missing = [name for name in attachment.capability_args if name not in declared | ignorable]
-    # addresses and the hardware address also travel in CNI_ARGS, which needs no declaration
-    missing = [name for name in missing if name not in ("ips", "mac")]
+    # addresses and the hardware address also travel in CNI_ARGS, an allocated device in the configuration
+    missing = [name for name in requested if name not in declared | {"ips", "mac", "deviceID"}]
     return [
         f"network {attachment.display_name!r}: the pod asks for {name!r}, but no plugin of the network declares "
         f"that capability; it has no effect"

@@ -13,16 +13,42 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from plurimus.cni import conf, gojson
 from plurimus.cni.args import Pairs
 from plurimus.cni.conf import NetworkConfig
-from plurimus.cni.errors import ConfigError
+from plurimus.cni.errors import PlurimusError
 from plurimus.core.plan import Attachment, Plan, PodReference
 
 FORMAT = 1
 
-_MULTUS_KEYS = ("Conf", "ConfList", "Name", "Bytes", "ifnameRequest", "macRequest", "infinibandGUIDRequest",
-                "ipRequest", "default-route", "deviceID", "resourceName")  # fmt: skip
+
+class _Ours(msgspec.Struct, frozen=True, rename="camel"):
+    """What Plurimus knows of an attachment and a scratch file has no key for."""
+
+    format: int
+    netns: str
+    pod: PodReference
+    ifname: str
+    args: list[tuple[str, str]]
+    capability_args: dict[str, Any]
+    is_default: bool
+
+
+class _Element(msgspec.Struct, frozen=True):
+    """One delegate as it is read; Multus' other keys repeat what is in `Bytes`."""
+
+    content: str = msgspec.field(name="Bytes")
+    name: str = msgspec.field(default="", name="Name")
+    ifname: str = msgspec.field(default="", name="ifnameRequest")
+    mac: str = msgspec.field(default="", name="macRequest")
+    infiniband_guid: str = msgspec.field(default="", name="infinibandGUIDRequest")
+    ips: list[str] = msgspec.field(default=[], name="ipRequest")
+    default_route: tuple[str, ...] | None = msgspec.field(default=None, name="default-route")
+    device_id: str = msgspec.field(default="", name="deviceID")
+    resource_name: str = msgspec.field(default="", name="resourceName")
+    plurimus: _Ours | None = None
 
 
 def encode(plan: Plan) -> bytes:
@@ -39,17 +65,27 @@ def decode(content: bytes, *, container_id: str, ifname: str = "eth0", args: Pai
     Raises:
         ValueError: the content is torn, empty, of a later format, or no record at all.
     """
-    elements = gojson.decode(content)
-    if not isinstance(elements, list) or not elements:
-        raise ValueError(f"expected a list of delegates, got {gojson.kind(elements)}")
+    raw = gojson.decode(content)
+    if not isinstance(raw, list) or not raw:
+        raise ValueError(f"expected a list of delegates, got {gojson.kind(raw) if raw != [] else 'an empty one'}")
+    _check_format(raw)
+    elements = gojson.convert(raw, list[_Element])
+    head = elements[0].plurimus
+    netns, pod = (head.netns, head.pod) if head else ("", PodReference.from_args(args))
     try:
-        folded = [gojson.fold(element, _MULTUS_KEYS) for element in elements]
-        head = folded[0].get("plurimus") or {}
-        pod = PodReference(**head["pod"]) if head else PodReference.from_args(args)
-        attachments = tuple(_attachment(index, raw, ifname, args) for index, raw in enumerate(folded))
-        return Plan(container_id, head.get("netns", ""), pod, attachments)
-    except (KeyError, TypeError, AttributeError, ConfigError) as error:
-        raise ValueError(f"the record is malformed: {error!r}") from error
+        attachments = tuple(_attachment(index, element, ifname, args) for index, element in enumerate(elements))
+    except PlurimusError as error:
+        raise ValueError(f"the record is malformed: {error}") from error
+    return Plan(container_id, netns, pod, attachments)
+
+
+def _check_format(elements: list[Any]) -> None:
+    """A later format may have any shape, so this comes before the shape is looked at."""
+    for element in elements:
+        ours = gojson.fold(element, ("plurimus",)).get("plurimus")
+        written = ours.get("format") if isinstance(ours, dict) else None
+        if isinstance(written, int) and written > FORMAT:
+            raise ValueError(f"the record has format {written}, this release reads up to {FORMAT}")
 
 
 def _element(plan: Plan, attachment: Attachment) -> dict[str, Any]:
@@ -62,15 +98,17 @@ def _element(plan: Plan, attachment: Attachment) -> dict[str, Any]:
         "IsFilterV4Gateway": False,
         "IsFilterV6Gateway": False,
         "Bytes": base64.b64encode(config.encode()).decode(),
-        "plurimus": {
-            "format": FORMAT,
-            "netns": plan.netns,
-            "pod": {"namespace": plan.pod.namespace, "name": plan.pod.name, "uid": plan.pod.uid},
-            "ifname": attachment.ifname,
-            "args": [list(pair) for pair in attachment.args],
-            "capabilityArgs": dict(requested),
-            "isDefault": attachment.is_default,
-        },
+        "plurimus": msgspec.to_builtins(
+            _Ours(
+                format=FORMAT,
+                netns=plan.netns,
+                pod=plan.pod,
+                ifname=attachment.ifname,
+                args=list(attachment.args),
+                capability_args=dict(requested),
+                is_default=attachment.is_default,
+            )
+        ),
     }
     # Multus numbers interfaces by position; a name keeps it right when elements before are gone
     optional = {
@@ -106,37 +144,30 @@ def _list_summary(config: NetworkConfig) -> dict[str, Any]:
     return {"cniVersion": config.cni_version, "name": config.name, "plugins": plugins}
 
 
-def _attachment(index: int, raw: dict[str, Any], ifname: str, args: Pairs) -> Attachment:
-    config = conf.parse(base64.b64decode(raw["Bytes"], validate=True))
-    default_route = raw.get("default-route")
+def _attachment(index: int, element: _Element, ifname: str, args: Pairs) -> Attachment:
+    config = conf.parse(base64.b64decode(element.content, validate=True))
     common: dict[str, Any] = {
         "config": config,
-        "display_name": raw.get("Name") or config.name,
-        "default_route": None if default_route is None else tuple(default_route),
-        "device_id": raw.get("deviceID") or "",
-        "resource_name": raw.get("resourceName") or "",
+        "display_name": element.name or config.name,
+        "default_route": element.default_route,
+        "device_id": element.device_id,
+        "resource_name": element.resource_name,
     }
-    ours = raw.get("plurimus")
+    ours = element.plurimus
     if ours is None:
-        name = raw.get("ifnameRequest") or (ifname if index == 0 else f"net{index}")
-        return Attachment(name, args=args, capability_args=_requested(raw), is_default=index == 0, **common)
-    if ours["format"] > FORMAT:
-        raise ValueError(f"the record has format {ours['format']}, this release reads up to {FORMAT}")
+        name = element.ifname or (ifname if index == 0 else f"net{index}")
+        return Attachment(name, args=args, capability_args=_requested(element), is_default=index == 0, **common)
     return Attachment(
-        ours["ifname"],
-        args=tuple((key, value) for key, value in ours["args"]),
-        capability_args=ours["capabilityArgs"],
-        is_default=ours["isDefault"],
-        **common,
+        ours.ifname, args=tuple(ours.args), capability_args=ours.capability_args, is_default=ours.is_default, **common
     )
 
 
-def _requested(raw: Mapping[str, Any]) -> dict[str, Any]:
+def _requested(element: _Element) -> dict[str, Any]:
     """The capability args a scratch file of Multus still knows."""
     values = {
-        "mac": raw.get("macRequest"),
-        "infinibandGUID": raw.get("infinibandGUIDRequest"),
-        "ips": raw.get("ipRequest"),
-        "deviceID": raw.get("deviceID"),
+        "mac": element.mac,
+        "infinibandGUID": element.infiniband_guid,
+        "ips": element.ips,
+        "deviceID": element.device_id,
     }
     return {key: value for key, value in values.items() if value}
