@@ -2,7 +2,7 @@
 
 Pods and NetworkAttachmentDefinitions are read from `*.yaml`, `*.yml` and `*.json` below the folder;
 a change is seen by the next request.  What Kubernetes would write on a pod, its network status and
-its events, is written to `status/<namespace>.<pod>.yaml` in the folder.  The devices a kubelet would
+its events, is written below `status/` in the folder (`adapters.podfiles`).  The devices a kubelet would
 have allocated are in the pod's annotation `plurimus.io/devices`, a JSON object of lists.
 
 Design: "Two clusters behind one port".
@@ -12,24 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import structlog
 import yaml
 
-from plurimus.adapters import files
+from plurimus.adapters.podfiles import PodFiles
 from plurimus.cni import gojson
-from plurimus.cni.errors import ClusterError, RequestError
+from plurimus.cni.errors import ClusterError, PlurimusError, RequestError
 from plurimus.core.plan import PodReference
 from plurimus.model.definition import NetworkAttachmentDefinition
-from plurimus.model.pod import NETWORK_STATUS, Pod
+from plurimus.model.event import Event
+from plurimus.model.pod import Pod
 
 DEVICES = "plurimus.io/devices"
 STATUS_FOLDER = "status"
 
 _SUFFIXES = (".yaml", ".yml", ".json")
-_MOST_EVENTS = 50
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _log = structlog.get_logger(__name__)
 
@@ -58,6 +57,7 @@ class ManifestFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.written = PodFiles(folder / STATUS_FOLDER)
         self._seen: Signature | None = None
         self._pods: dict[Key, Pod] = {}
         self._definitions: dict[Key, NetworkAttachmentDefinition] = {}
@@ -81,32 +81,18 @@ class ManifestFolder:
         current = await self.get_pod(pod.namespace, pod.name)
         if current is None or current.uid != pod.uid:
             raise ClusterError(f"pod {pod} was deleted or replaced while its networks were attached")
-        document = self._status(pod.namespace, pod.name)
-        document["metadata"]["annotations"] = {NETWORK_STATUS: status}
-        self._write_status(document)
+        self.written.set_network_status(pod.namespace, pod.name, status)
 
-    async def emit(self, pod: PodReference, *, kind: str, reason: str, text: str) -> None:
-        document = self._status(pod.namespace, pod.name)
-        document["events"] = [*document.get("events", []), {"type": kind, "reason": reason, "message": text}]
-        document["events"] = document["events"][-_MOST_EVENTS:]
+    async def emit(self, pod: PodReference, events: Sequence[Event]) -> None:
         try:
-            self._write_status(document)
-        except Exception as error:  # noqa: BLE001 - an event never fails a request
-            _log.warning("an event could not be written", reason=reason, error=str(error))
+            self.written.add_events(pod.namespace, pod.name, events)
+        except PlurimusError as error:
+            _log.warning("events could not be written", pod=str(pod), error=str(error))
 
     def pods(self) -> list[Pod]:
         """All pods, by namespace and name."""
         self._refresh()
         return [self._pods[key] for key in sorted(self._pods)]
-
-    def network_status(self, namespace: str, name: str) -> str:
-        """The network-status annotation last written for a pod; empty if none was."""
-        annotations = self._status(namespace, name)["metadata"].get("annotations", {})
-        return str(annotations.get(NETWORK_STATUS, ""))
-
-    def forget(self, namespace: str, name: str) -> None:
-        """Remove what was written for a pod, as deleting the pod would."""
-        self._status_path(namespace, name).unlink(missing_ok=True)
 
     def _refresh(self) -> None:
         """Read the files again if a name, size or time changed.
@@ -138,23 +124,6 @@ class ManifestFolder:
         if not self._folder.is_dir():
             raise ClusterError(f"manifests in {self._folder}: no such folder")
         return (path for path in self._folder.iterdir() if path.suffix in _SUFFIXES and path.is_file())
-
-    def _status(self, namespace: str, name: str) -> dict[str, Any]:
-        try:
-            document = yaml.load(self._status_path(namespace, name).read_text(), _LOADER)
-        except (FileNotFoundError, yaml.YAMLError):
-            document = None
-        if isinstance(document, dict) and isinstance(document.get("metadata"), dict):
-            return document
-        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": namespace, "name": name}}
-
-    def _write_status(self, document: dict[str, Any]) -> None:
-        path = self._status_path(document["metadata"]["namespace"], document["metadata"]["name"])
-        files.make_folder(path.parent)
-        files.replace(path, yaml.safe_dump(document, sort_keys=False).encode(), durable=False)
-
-    def _status_path(self, namespace: str, name: str) -> Path:
-        return self._folder / STATUS_FOLDER / f"{namespace}.{name}.yaml".replace("/", "_")
 
 
 def _objects(path: Path) -> Iterator[tuple[str, _Object]]:

@@ -59,7 +59,7 @@ def create(pod: str, manifests: Path, netconf: Path, bin_dir: Path, state: Path,
     player = Runtime(netconf=pods.read(netconf), bin_dir=bin_dir, state=state)
     made, result = asyncio.run(_create(player, cluster, pod))
     view = inspect.describe(made.netns)
-    status = cluster.network_status(made.namespace, made.name)
+    status = cluster.written.network_status(made.namespace, made.name)
     if output == "json":
         click.echo(json.dumps({**made.document(), **view, "result": result, "networkStatus": status}, indent=2))
     else:
@@ -78,7 +78,7 @@ def delete(pod: str, manifests: Path, netconf: Path, bin_dir: Path, state: Path)
     player = Runtime(netconf=pods.read(netconf), bin_dir=bin_dir, state=state)
     found = player.find(pod)
     seconds = asyncio.run(player.delete(found))
-    ManifestFolder(manifests).forget(found.namespace, found.name)
+    ManifestFolder(manifests).written.forget(found.namespace, found.name)
     click.echo(f"sandbox {found.short} of pod {found.namespace}/{found.name} deleted, {seconds * 1e3:.0f} ms")
 
 

@@ -14,6 +14,7 @@ from plurimus.cni.conf import NetworkConfig
 from plurimus.core.plan import PodReference
 from plurimus.core.routes import RouteChange
 from plurimus.model.definition import NetworkAttachmentDefinition
+from plurimus.model.event import Event
 from plurimus.model.pod import Pod
 
 
@@ -29,8 +30,8 @@ class Cluster(Protocol):
     async def write_status(self, pod: Pod, status: str) -> None:
         """Write the network-status annotation of `pod`, if it still is that pod (by its UID)."""
 
-    async def emit(self, pod: PodReference, *, kind: str, reason: str, text: str) -> None:
-        """Record an event on the pod; `kind` is Normal or Warning.  Never fails a request."""
+    async def emit(self, pod: PodReference, events: Sequence[Event]) -> None:
+        """Record events on the pod.  Never fails a request."""
 
 
 class DeviceSource(Protocol):

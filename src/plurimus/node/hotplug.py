@@ -19,6 +19,7 @@ from plurimus.cni.result import Result
 from plurimus.core import plan as plans
 from plurimus.core.delegate import Delegate
 from plurimus.core.plan import Attachment, Plan
+from plurimus.model.event import Event
 from plurimus.model.selection import NetworkSelectionElement
 from plurimus.node import planning, recall
 from plurimus.node.attach import shielded_undo
@@ -82,9 +83,8 @@ async def _add(context: Context, known: Plan, wanted: Plan) -> Result:
         await shielded_undo(context.attacher, wanted, error, beside=known.attachments)
         raise
     if context.world.cluster is not None:
-        addresses = " ".join(ip.address for ip in made.ips)
-        text = f"Add {context.env.ifname} [{addresses}] from {wanted.attachments[0].display_name}"
-        await context.world.cluster.emit(wanted.pod, kind="Normal", reason="AddedInterface", text=text)
+        added = Event.added(context.env.ifname, [ip.address for ip in made.ips], wanted.attachments[0].display_name)
+        await context.world.cluster.emit(wanted.pod, [added])
     return made
 
 

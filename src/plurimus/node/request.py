@@ -28,6 +28,7 @@ from plurimus.core.netconf import NetConf
 from plurimus.core.plan import Plan, PodReference
 from plurimus.core.ports import Spool
 from plurimus.model import status
+from plurimus.model.event import Event
 from plurimus.model.pod import Pod
 from plurimus.node import collect, planning, recall
 from plurimus.node.attach import Attacher, shielded_undo
@@ -148,7 +149,7 @@ class Requests:
         try:
             plan, pod = await planning.make_plan(context.env, context.netconf, context.world)
         except DefinitionMissing as error:
-            await self._emit(context, "Warning", "NoNetworkFound", error.text)
+            await self._emit(context, [Event.no_network(error.text)])
             raise
         for warning in plan.warnings:
             _log.warning(warning)
@@ -162,16 +163,16 @@ class Requests:
             result.dump(made[default], context.stdin.get("cniVersion") or "")  # or the runtime cannot read it
             await self._publish(context, plan, pod, results)
         except BaseException as error:
-            for failure in await shielded_undo(context.attacher, plan, error):
-                await self._emit(context, "Warning", "FailedRemovingInterface", str(failure))
+            failures = await shielded_undo(context.attacher, plan, error)
+            await self._emit(context, [Event.not_removed(str(failure)) for failure in failures])
             raise
+        events = []
         for attachment, outcome in zip(plan.attachments, results, strict=True):
-            _log.info("attached", network=attachment.display_name, interface=attachment.ifname,
-                      addresses=[ip.address for ip in outcome.ips])  # fmt: skip
+            addresses = [ip.address for ip in outcome.ips]
+            _log.info("attached", network=attachment.display_name, interface=attachment.ifname, addresses=addresses)
             if outcome.interfaces or outcome.ips:
-                addresses = " ".join(ip.address for ip in outcome.ips)
-                text = f"Add {attachment.ifname} [{addresses}] from {attachment.display_name}"
-                await self._emit(context, "Normal", "AddedInterface", text)
+                events.append(Event.added(attachment.ifname, addresses, attachment.display_name))
+        await self._emit(context, events)
         return made[default]
 
     async def _publish(self, context: Context, plan: Plan, pod: Pod | None, results: list[Result]) -> None:
@@ -245,9 +246,9 @@ class Requests:
                 f"CNI_NETNS {env.netns} is the host's own network namespace, not a pod's", code=Code.INVALID_NETNS
             )
 
-    async def _emit(self, context: Context, kind: str, reason: str, text: str) -> None:
-        if context.world.cluster is not None:
-            await context.world.cluster.emit(context.pod, kind=kind, reason=reason, text=text)
+    async def _emit(self, context: Context, events: list[Event]) -> None:
+        if events and context.world.cluster is not None:
+            await context.world.cluster.emit(context.pod, events)
 
 
 def _joined(errors: list[PlurimusError]) -> PlurimusError:
