@@ -10,16 +10,17 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 MOST_OUTPUT = 16 * 2**20
+_IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
+"""What Python ignores, and a plugin must not inherit as ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How a program ended; `status` is negative for a signal, as in `subprocess`."""
+    """How a program ended; `status` is negative for a signal, as `os.waitstatus_to_exitcode` gives it."""
 
     status: int
     stdout: bytes
@@ -41,34 +42,34 @@ async def run(argv: Sequence[str], *, env: Mapping[str, str], stdin: bytes, time
     out, err = _Output(), _Output()
     try:
         try:
-            process = _start(argv, env, stdin, out, err)
+            pid = _start(argv, env, stdin, out, err)
         finally:
             out.close_writer()
             err.close_writer()
-        await _ended(process, (out, err), timeout)
-        return Finished(process.wait(), out.content(), err.content())
+        status = await _ended(pid, (out, err), timeout)
+        return Finished(status, out.content(), err.content())
     finally:
         out.close()
         err.close()
 
 
-def _start(
-    argv: Sequence[str], env: Mapping[str, str], stdin: bytes, out: _Output, err: _Output
-) -> subprocess.Popen[bytes]:
+def _start(argv: Sequence[str], env: Mapping[str, str], stdin: bytes, out: _Output, err: _Output) -> int:
+    """The new process; posix_spawn, since a fork would copy the daemon's page tables first."""
     source = os.memfd_create("stdin", os.MFD_CLOEXEC)
     try:
         with open(source, "wb", closefd=False) as file:
             file.write(stdin)
         os.lseek(source, 0, os.SEEK_SET)
-        return subprocess.Popen(argv, env=env, stdin=source, stdout=out.writer, stderr=err.writer, process_group=0)
+        streams = [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in enumerate((source, out.writer, err.writer))]
+        return os.posix_spawnp(argv[0], list(argv), env, file_actions=streams, setpgroup=0, setsigdef=_IGNORED)
     finally:
         os.close(source)
 
 
-async def _ended(process: subprocess.Popen[bytes], outputs: Sequence[_Output], timeout: float) -> None:
-    """Wait for the program itself; children that keep its output open are not waited for."""
+async def _ended(pid: int, outputs: Sequence[_Output], timeout: float) -> int:
+    """The exit status of the program itself; children that keep its output open are not waited for."""
     loop = asyncio.get_running_loop()
-    pidfd = os.pidfd_open(process.pid)
+    pidfd = os.pidfd_open(pid)
     ended = _readable(loop, pidfd)
     for output in outputs:
         output.listen(loop, ended)
@@ -77,16 +78,21 @@ async def _ended(process: subprocess.Popen[bytes], outputs: Sequence[_Output], t
             await ended
     except BaseException:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(pid, signal.SIGKILL)
         # a killed program may stay in the kernel for a while; its number is free only once it has gone
         await asyncio.shield(_readable(loop, pidfd))
-        process.wait()
+        _reap(pid)
         raise
     finally:
         loop.remove_reader(pidfd)
         os.close(pidfd)
         for output in outputs:
             loop.remove_reader(output.reader)
+    return _reap(pid)
+
+
+def _reap(pid: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def _readable(loop: asyncio.AbstractEventLoop, descriptor: int) -> asyncio.Future[None]:
