@@ -1,13 +1,13 @@
-"""What Kubernetes would write on a pod, in files: `<folder>/status/<namespace>.<pod>.yaml`.
+"""What Kubernetes would write on a pod, in files below `<folder>/`.
 
-A file holds the pod's network status as its annotation and the pod's latest events.
+`<namespace>.<pod>.yaml` holds the network status as the pod's annotation, `<namespace>.<pod>.events`
+the pod's events, a JSON object a line, oldest first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import yaml
@@ -16,11 +16,10 @@ from plurimus.adapters import files
 from plurimus.model.event import Event
 from plurimus.model.pod import NETWORK_STATUS
 
-_MOST_EVENTS = 50
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MOST_EVENTS = 64 * 2**10
+"""Bytes of events kept for a pod; a pod that fails for ever shall not fill the disk."""
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-
-Document = dict[str, Any]
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class PodFiles:
@@ -31,7 +30,11 @@ class PodFiles:
 
     def network_status(self, namespace: str, name: str) -> str:
         """The annotation last written for a pod; empty if none was."""
-        return str(self._read(namespace, name)["metadata"].get("annotations", {}).get(NETWORK_STATUS, ""))
+        try:
+            document = yaml.load(self._path(namespace, name, "yaml").read_text(), _LOADER)
+            return str(document["metadata"]["annotations"][NETWORK_STATUS])
+        except (OSError, yaml.YAMLError, KeyError, TypeError):
+            return ""
 
     def set_network_status(self, namespace: str, name: str, status: str) -> None:
         """Write the annotation.
@@ -39,38 +42,40 @@ class PodFiles:
         Raises:
             AttachmentError: code 5.
         """
-        document = self._read(namespace, name)
-        document["metadata"]["annotations"] = {NETWORK_STATUS: status}
-        self._write(document)
+        metadata = {"namespace": namespace, "name": name, "annotations": {NETWORK_STATUS: status}}
+        document = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
+        text = yaml.dump(document, Dumper=_DUMPER, sort_keys=False)
+        self._write(self._path(namespace, name, "yaml"), text.encode())
+
+    def events(self, namespace: str, name: str) -> list[Event]:
+        """The pod's events, oldest first."""
+        return [msgspec.json.decode(line, type=Event) for line in self._lines(namespace, name)]
 
     def add_events(self, namespace: str, name: str, events: Iterable[Event]) -> None:
-        """Write events behind those there are; the oldest go when there are many.
+        """Write events behind those there are; the older half goes when there are many.
 
         Raises:
             AttachmentError: code 5.
         """
-        document = self._read(namespace, name)
-        written = [msgspec.structs.asdict(event) for event in events]
-        document["events"] = [*document.get("events", []), *written][-_MOST_EVENTS:]
-        self._write(document)
+        lines = [*self._lines(namespace, name), *(msgspec.json.encode(event) for event in events)]
+        if sum(map(len, lines)) > _MOST_EVENTS:
+            lines = lines[len(lines) // 2 :]
+        self._write(self._path(namespace, name, "events"), b"".join(line + b"\n" for line in lines))
 
     def forget(self, namespace: str, name: str) -> None:
         """Remove what was written for a pod, as deleting the pod would."""
-        self._path(namespace, name).unlink(missing_ok=True)
+        for suffix in ("yaml", "events"):
+            self._path(namespace, name, suffix).unlink(missing_ok=True)
 
-    def _read(self, namespace: str, name: str) -> Document:
+    def _lines(self, namespace: str, name: str) -> list[bytes]:
         try:
-            document = yaml.load(self._path(namespace, name).read_text(), _LOADER)
-        except (OSError, yaml.YAMLError):
-            document = None
-        if isinstance(document, dict) and isinstance(document.get("metadata"), dict):
-            return document
-        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": namespace, "name": name}}
+            return self._path(namespace, name, "events").read_bytes().splitlines()
+        except OSError:
+            return []
 
-    def _write(self, document: Document) -> None:
-        path = self._path(document["metadata"]["namespace"], document["metadata"]["name"])
-        files.make_folder(path.parent)
-        files.replace(path, yaml.dump(document, Dumper=_DUMPER, sort_keys=False).encode(), durable=False)
+    def _write(self, path: Path, content: bytes) -> None:
+        files.make_folder(self._folder)
+        files.replace(path, content, durable=False)
 
-    def _path(self, namespace: str, name: str) -> Path:
-        return self._folder / f"{namespace}.{name}.yaml".replace("/", "_")
+    def _path(self, namespace: str, name: str, suffix: str) -> Path:
+        return self._folder / f"{namespace}.{name}.{suffix}".replace("/", "_")
