@@ -41,7 +41,9 @@ def decode(data: bytes | str) -> Any:
         value = json.loads(text, parse_float=_number, parse_int=_integer, parse_constant=_no_constant)
     except RecursionError as error:
         raise ValueError("the JSON nests too deeply") from error
-    return _checked(value, _MOST_DEPTH)
+    # what `_checked` looks for needs many brackets, or a character that ASCII can only escape
+    plain = text.count("[") + text.count("{") <= _MOST_DEPTH and text.isascii() and "\\u" not in text
+    return value if plain else _checked(value, _MOST_DEPTH)
 
 
 def decode_object(data: bytes | str) -> dict[str, Any]:
@@ -134,7 +136,7 @@ def _checked(value: Any, depth: int) -> Any:
 
 def _shape(value: Any, into: Any) -> Any:
     """Rename keys and drop nulls wherever `into` has a struct, so that msgspec finds its fields."""
-    origin, arguments = typing.get_origin(into), typing.get_args(into)
+    origin, arguments = _parts(into)
     if origin in (types.UnionType, typing.Union):
         choices = [choice for choice in arguments if choice is not type(None)]
         return _shape(value, choices[0]) if len(choices) == 1 else value
@@ -147,6 +149,11 @@ def _shape(value: Any, into: Any) -> Any:
         folded = fold(value, fields)
         return {k: _shape(v, fields[k]) for k, v in folded.items() if k in fields and v is not None}
     return value
+
+
+@functools.cache
+def _parts(into: Any) -> tuple[Any, tuple[Any, ...]]:
+    return typing.get_origin(into), typing.get_args(into)
 
 
 @functools.cache

@@ -8,6 +8,7 @@ CNI spec, "Result types"; spec section 1.4.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from typing import Any
 
@@ -193,6 +194,7 @@ def _checked(result: Result) -> Result:
     return msgspec.structs.replace(result, ips=ips, routes=routes)
 
 
+@functools.lru_cache(maxsize=1024)
 def canonical_cidr(text: str) -> str:
     """`address/length` in its one spelling; a missing length, a zone or a bad octet is a ValueError."""
     if "%" in text or not text.rpartition("/")[2].isdigit() or "/" not in text:
@@ -200,6 +202,7 @@ def canonical_cidr(text: str) -> str:
     return str(ipaddress.ip_interface(text))
 
 
+@functools.lru_cache(maxsize=1024)
 def canonical_ip(text: str) -> str:
     """An address in its one spelling (IPv4-mapped IPv6 counts as IPv4); empty stays empty."""
     if not text:

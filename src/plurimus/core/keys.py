@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 
+@functools.cache
 def names(*structs: type[msgspec.Struct]) -> tuple[str, ...]:
     """The keys of the structs as they are written in a file."""
     return tuple(field.encode_name for struct in structs for field in msgspec.structs.fields(struct))

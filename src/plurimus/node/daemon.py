@@ -10,6 +10,7 @@ Spec section 7.5.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from pathlib import Path
 
@@ -87,6 +88,7 @@ async def run(config: ConfigFile) -> None:
     server = Server(requests, draining=DRAINING, connection_limit=config.daemon.connection_limit)
     debts = asyncio.create_task(Debts(world.spool(merged.cni_dir), requests, loop.time).run())
     try:
+        gc.freeze()  # what a daemon is made of stays: no collection shall walk it during a request
         await server.start(listener.socket)
         _log.info("ready", version=VERSION, socket=str(listener.path), cniDir=merged.cni_dir)
         await stop.wait()
