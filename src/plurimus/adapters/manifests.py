@@ -10,6 +10,7 @@ Design: "Two clusters behind one port".
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -83,16 +84,19 @@ class ManifestFolder:
             raise ClusterError(f"pod {pod} was deleted or replaced while its networks were attached")
         self.written.set_network_status(pod.namespace, pod.name, status)
 
-    async def emit(self, pod: PodReference, events: Sequence[Event]) -> None:
-        try:
-            self.written.add_events(pod.namespace, pod.name, events)
-        except PlurimusError as error:
-            _log.warning("events could not be written", pod=str(pod), error=str(error))
+    def emit(self, pod: PodReference, events: Sequence[Event]) -> None:
+        asyncio.get_running_loop().call_soon(self._write_events, pod, events)
 
     def pods(self) -> list[Pod]:
         """All pods, by namespace and name."""
         self._refresh()
         return [self._pods[key] for key in sorted(self._pods)]
+
+    def _write_events(self, pod: PodReference, events: Sequence[Event]) -> None:
+        try:
+            self.written.add_events(pod.namespace, pod.name, events)
+        except PlurimusError as error:
+            _log.warning("events could not be written", pod=str(pod), error=str(error))
 
     def _refresh(self) -> None:
         """Read the files again if a name, size or time changed.

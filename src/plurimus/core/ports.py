@@ -30,8 +30,8 @@ class Cluster(Protocol):
     async def write_status(self, pod: Pod, status: str) -> None:
         """Write the network-status annotation of `pod`, if it still is that pod (by its UID)."""
 
-    async def emit(self, pod: PodReference, events: Sequence[Event]) -> None:
-        """Record events on the pod.  Never fails a request."""
+    def emit(self, pod: PodReference, events: Sequence[Event]) -> None:
+        """Have events recorded on the pod, soon: no request waits for it, or fails by it."""
 
 
 class DeviceSource(Protocol):

@@ -84,7 +84,7 @@ async def _add(context: Context, known: Plan, wanted: Plan) -> Result:
         raise
     if context.world.cluster is not None:
         added = Event.added(context.env.ifname, [ip.address for ip in made.ips], wanted.attachments[0].display_name)
-        await context.world.cluster.emit(wanted.pod, [added])
+        context.world.cluster.emit(wanted.pod, [added])
     return made
 
 

@@ -149,7 +149,7 @@ class Requests:
         try:
             plan, pod = await planning.make_plan(context.env, context.netconf, context.world)
         except DefinitionMissing as error:
-            await self._emit(context, [Event.no_network(error.text)])
+            self._emit(context, [Event.no_network(error.text)])
             raise
         for warning in plan.warnings:
             _log.warning(warning)
@@ -164,7 +164,7 @@ class Requests:
             await self._publish(context, plan, pod, results)
         except BaseException as error:
             failures = await shielded_undo(context.attacher, plan, error)
-            await self._emit(context, [Event.not_removed(str(failure)) for failure in failures])
+            self._emit(context, [Event.not_removed(str(failure)) for failure in failures])
             raise
         events = []
         for attachment, outcome in zip(plan.attachments, results, strict=True):
@@ -172,7 +172,7 @@ class Requests:
             _log.info("attached", network=attachment.display_name, interface=attachment.ifname, addresses=addresses)
             if outcome.interfaces or outcome.ips:
                 events.append(Event.added(attachment.ifname, addresses, attachment.display_name))
-        await self._emit(context, events)
+        self._emit(context, events)
         return made[default]
 
     async def _publish(self, context: Context, plan: Plan, pod: Pod | None, results: list[Result]) -> None:
@@ -246,9 +246,9 @@ class Requests:
                 f"CNI_NETNS {env.netns} is the host's own network namespace, not a pod's", code=Code.INVALID_NETNS
             )
 
-    async def _emit(self, context: Context, events: list[Event]) -> None:
+    def _emit(self, context: Context, events: list[Event]) -> None:
         if events and context.world.cluster is not None:
-            await context.world.cluster.emit(context.pod, events)
+            context.world.cluster.emit(context.pod, events)
 
 
 def _joined(errors: list[PlurimusError]) -> PlurimusError:
