@@ -76,11 +76,8 @@ def fold(value: object, known: Iterable[str]) -> dict[str, Any]:
     """
     if not isinstance(value, Mapping):
         raise ValueError(f"expected a JSON object, got {kind(value)}")
-    names: dict[str, str] = {name.casefold(): name for name in known}
-    folded: dict[str, Any] = {}
-    for key, item in value.items():
-        folded[names.get(key.casefold()) or key] = item
-    return folded
+    names = _spelling(tuple(known))
+    return {names.get(key.casefold(), key): item for key, item in value.items()}
 
 
 def convert(value: object, into: type[T]) -> T:
@@ -149,6 +146,11 @@ def _shape(value: Any, into: Any) -> Any:
         folded = fold(value, fields)
         return {k: _shape(v, fields[k]) for k, v in folded.items() if k in fields and v is not None}
     return value
+
+
+@functools.cache
+def _spelling(known: tuple[str, ...]) -> dict[str, str]:
+    return {name.casefold(): name for name in known}
 
 
 @functools.cache
