@@ -77,7 +77,7 @@ def fold(value: object, known: Iterable[str]) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise ValueError(f"expected a JSON object, got {kind(value)}")
     names = _spelling(tuple(known))
-    return {names.get(key.casefold(), key): item for key, item in value.items()}
+    return {names.get(key.casefold()) or key: item for key, item in value.items()}
 
 
 def convert(value: object, into: type[T]) -> T:
