@@ -3,6 +3,8 @@
 .PHONY: demo test check fmt docs bench test-interop setup clean
 
 PY := .venv/bin/python
+PODS := 40
+BENCH_OUT := docs/performance.md
 
 demo: setup        ## a pod with eth0, net1 and net2, on real interfaces (KEEP=1 leaves it standing)
 	@$(PY) examples/quickstart/demo.py $(if $(KEEP),--keep)
@@ -28,7 +30,7 @@ docs: setup        ## the parts of docs/ that are made from the code
 	@$(PY) tools/write_reference.py
 
 bench: setup       ## docs/performance.md: ours and the bare plugins in turn
-	@$(PY) bench/latency.py --write docs/performance.md
+	@$(PY) bench/latency.py --pods $(PODS) --write $(BENCH_OUT)
 
 setup:
 	@tools/setup.sh
