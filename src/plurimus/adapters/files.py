@@ -5,6 +5,7 @@ Not an adapter itself but what the ones that keep state have in common.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def replace(path: Path, content: bytes, *, durable: bool) -> None:
         if durable:
             sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise io_error(path, "write", error) from error
 
 
