@@ -111,6 +111,12 @@ def parse(stdin: Mapping[str, Any], *, overlay: Mapping[str, Any] | None = None)
     return netconf
 
 
+def shim_cni_dir(stdin: Mapping[str, Any]) -> str:
+    """`cniDir` as the shim reads it: from stdin alone, which is all it knows."""
+    folder = gojson.fold(stdin, ("cniDir",)).get("cniDir")
+    return folder if folder and isinstance(folder, str) else NetConf().cni_dir
+
+
 def valid_attachments(stdin: Mapping[str, Any]) -> list[ValidAttachment]:
     """The attachments the runtime wants to keep (GC); `null` and `[]` keep none.
 

@@ -86,7 +86,7 @@ async def run(config: ConfigFile) -> None:
     requests = Requests(config, world)
     listener = Listener(Path(config.daemon.socket_dir))
     server = Server(requests, draining=DRAINING, connection_limit=config.daemon.connection_limit)
-    debts = asyncio.create_task(Debts(world.spool(merged.cni_dir), requests, loop.time).run())
+    debts = asyncio.create_task(Debts(world.spool, requests, loop.time).run())
     try:
         gc.freeze()  # what a daemon is made of stays: no collection shall walk it during a request
         await server.start(listener.socket)

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from plurimus.cni import gojson, result, version
 from plurimus.cni.errors import Code, PlurimusError, RequestError, encode_error
+from plurimus.core.ports import Spool
 from plurimus.node.request import Outcome, Request
 
 OUR_SHIM = "Plurimus-Shim"
@@ -51,9 +52,9 @@ def decode(body: bytes) -> tuple[Request, InterfaceAttributes]:
     return Request(parsed.env, stdin), parsed.interface_attributes or InterfaceAttributes()
 
 
-def spooled(request: Request) -> Request:
-    """The same request, marked as one that the shim answered itself and only DEL may be."""
-    return Request({**request.env, "CNI_COMMAND": "DEL"}, request.stdin, spooled=True)
+def spooled(request: Request, spool: Spool) -> Request:
+    """The same request as one that lies in `spool`: the shim answered it itself, so it can only be a DEL."""
+    return Request({**request.env, "CNI_COMMAND": "DEL"}, request.stdin, spool)
 
 
 def answer(outcome: Outcome, *, ours: bool) -> web.Response:

@@ -49,8 +49,8 @@ class Request:
 
     env: Mapping[str, str]
     stdin: bytes
-    spooled: bool = False
-    """A DEL the shim could not deliver; void once the spool no longer has it."""
+    spool: Spool | None = None
+    """Where a DEL lies that the shim could not deliver; it is void once the spool no longer has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,8 @@ class Context:
 
     @property
     def spool(self) -> Spool:
-        return self.world.spool(self.netconf.cni_dir)
+        """Where the shim of this request puts a DEL that it cannot deliver."""
+        return self.world.spool(netconf.shim_cni_dir(self.stdin))
 
     @property
     def pod(self) -> PodReference:
@@ -88,6 +89,8 @@ class Requests:
         self._config = config
         self._world = world
         self.locks = SandboxLocks()
+        self.cni_dirs = {netconf.shim_cni_dir({}), netconf.parse({}, overlay=config.overlay).cni_dir}
+        """Every `cniDir` known of: the default, that of the daemon's file, those of all requests so far."""
 
     async def handle(self, request: Request) -> Outcome:
         """Do what the runtime asks.
@@ -110,6 +113,7 @@ class Requests:
         if not version.supports(version.require(stdin.get("cniVersion") or ""), env.verb):
             raise RequestError(f"config version does not allow {env.verb}", code=Code.INCOMPATIBLE_VERSION)
         merged = netconf.parse(stdin, overlay=self._config.overlay)
+        self.cni_dirs.add(netconf.shim_cni_dir(stdin))
         search = tuple(dict.fromkeys((merged.bin_dir, *env.path)))
         chain = Chain(self._world.plugins, self._world.results(merged.cni_dir), search)
         attacher = Attacher(chain, self._world.records(merged.cni_dir), self._world.kernel)
@@ -127,7 +131,7 @@ class Requests:
                     return Outcome(await self._add(context), context.stdin.get("cniVersion") or version.OLDEST)
                 if verb == "CHECK":
                     await self._check(context)
-                elif not request.spooled or context.spool.has(context.env.container_id, context.env.ifname):
+                elif request.spool is None or request.spool.has(context.env.container_id, context.env.ifname):
                     await self._delete(context)
         else:
             raise RequestError(f"unknown cmd type: {verb}", code=Code.INVALID_ENVIRONMENT)

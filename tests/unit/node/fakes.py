@@ -1,0 +1,202 @@
+"""The world of a node, in memory: fakes of `core.ports` that record what is asked of them and fail when told to.
+
+Plugins and kernel belong together: what a plugin attached, the kernel has.  A plugin that fails an
+ADD leaves what it had made, as real ones do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from plurimus.cni.errors import AttachmentError, PlurimusError
+from plurimus.core.plan import PodReference
+from plurimus.core.routes import RouteChange
+from plurimus.model.definition import NetworkAttachmentDefinition
+from plurimus.model.event import Event
+from plurimus.model.pod import Pod
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One run of a plugin: its configuration is what it read on stdin."""
+
+    kind: str
+    env: Mapping[str, str]
+    conf: dict[str, Any]
+    search: tuple[str, ...]
+
+    @property
+    def verb(self) -> str:
+        return self.env["CNI_COMMAND"]
+
+    @property
+    def ifname(self) -> str:
+        return self.env.get("CNI_IFNAME", "")
+
+    @property
+    def container(self) -> str:
+        return self.env.get("CNI_CONTAINERID", "")
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.verb, self.kind, self.ifname)))
+
+
+@dataclass(slots=True)
+class Rule:
+    """What happens to calls that match; empty fields match any."""
+
+    verb: str
+    ifname: str
+    kind: str
+    error: PlurimusError | None = None
+    times: float = float("inf")
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    opened: asyncio.Event | None = None
+
+    def open(self) -> None:
+        """Let those that wait go on."""
+        assert self.opened is not None
+        self.opened.set()
+
+    def matches(self, call: Call) -> bool:
+        wanted = ((self.verb, call.verb), (self.ifname, call.ifname), (self.kind, call.kind))
+        return self.times > 0 and all(mine in ("", its) for mine, its in wanted)
+
+
+class FakePlugins:
+    """Implements `ports.Plugins`; every type exists and succeeds unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.attached: set[tuple[str, str, str]] = set()
+        """Container, namespace and interface."""
+        self.answers: dict[str, Callable[[Call], object]] = {}
+        self._rules: list[Rule] = []
+        self._addresses = count(1)
+
+    def fail(self, verb: str = "", ifname: str = "", *, kind: str = "", times: float = float("inf"),
+             error: PlurimusError | None = None) -> Rule:  # fmt: skip
+        """Fail the next `times` calls that match."""
+        error = error or AttachmentError(f"no {verb} of {ifname or kind} today", code=111)
+        self._rules.append(Rule(verb, ifname, kind, error, times))
+        return self._rules[-1]
+
+    def hold(self, verb: str = "", ifname: str = "", *, kind: str = "") -> Rule:
+        """Keep calls that match waiting until `open` is called; `reached` says that one waits."""
+        self._rules.append(Rule(verb, ifname, kind, opened=asyncio.Event()))
+        return self._rules[-1]
+
+    def forgive(self) -> None:
+        """From now on nothing fails and nothing waits."""
+        self._rules.clear()
+
+    def made(self, verb: str = "") -> list[str]:
+        """The calls as text, `VERB type interface`."""
+        return [str(call) for call in self.calls if verb in ("", call.verb)]
+
+    async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
+        call = Call(kind, dict(env), json.loads(stdin), tuple(search))
+        self.calls.append(call)
+        key = (call.container, call.env.get("CNI_NETNS", ""), call.ifname)
+        if call.verb == "ADD":
+            self.attached.add(key)
+        await self._obey(call)
+        if call.verb == "ADD":
+            answer = self.answers.get(kind, self._result)(call)
+            return answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        if call.verb == "DEL":
+            self.attached = {there for there in self.attached if (there[0], there[2]) != (key[0], key[2])}
+        return b""
+
+    async def _obey(self, call: Call) -> None:
+        await asyncio.sleep(0)
+        for rule in self._rules:
+            if rule.matches(call):
+                rule.times -= 1
+                rule.reached.set()
+                if rule.opened is not None:
+                    await rule.opened.wait()
+                elif rule.error is not None:
+                    # each failure is an error of its own: callers add subjects and notes to it
+                    raise type(rule.error)(rule.error.msg, details=rule.error.details, code=rule.error.code)
+
+    def _result(self, call: Call) -> object:
+        if "prevResult" in call.conf:
+            return call.conf["prevResult"]
+        version, address = call.conf["cniVersion"], f"10.0.0.{next(self._addresses)}/24"
+        if version < "0.3":
+            return {"cniVersion": version, "ip4": {"ip": address}}
+        family = {"version": "4"} if version < "1" else {}
+        link = {"name": call.ifname, "sandbox": call.env["CNI_NETNS"], "mac": "02:00:00:00:00:01"}
+        return {"cniVersion": version, "interfaces": [link], "ips": [{**family, "address": address, "interface": 0}]}
+
+
+class FakeKernel:
+    """Implements `ports.Kernel`: namespaces have what plugins attached and what is in `taken`."""
+
+    def __init__(self, plugins: FakePlugins) -> None:
+        self._plugins = plugins
+        self.taken: set[str] = set()
+        self.changes: list[Mapping[str, Sequence[RouteChange]]] = []
+        self.own_namespace = "/proc/1/ns/net"
+        self.error: PlurimusError | None = None
+
+    async def existing(self, netns: str, names: Sequence[str]) -> list[str]:
+        there = self.taken | {ifname for _, place, ifname in self._plugins.attached if place == netns}
+        return [name for name in names if name in there]
+
+    async def change_default_routes(self, netns: str, changes: Mapping[str, Sequence[RouteChange]]) -> None:
+        if self.error is not None:
+            raise self.error
+        self.changes.append(changes)
+
+    async def is_own_namespace(self, netns: str) -> bool:
+        return netns == self.own_namespace
+
+
+class FakeCluster:
+    """Implements `ports.Cluster` and `ports.DeviceSource`."""
+
+    def __init__(self) -> None:
+        self.pods: dict[tuple[str, str], Pod] = {}
+        self.definitions: dict[tuple[str, str], NetworkAttachmentDefinition] = {}
+        self.devices: dict[str, list[str]] = {}
+        self.statuses: list[tuple[Pod, str]] = []
+        self.events: list[tuple[str, Event]] = []
+        self.asked: list[str] = []
+        self.error: PlurimusError | None = None
+        self.write_error: PlurimusError | None = None
+
+    async def get_pod(self, namespace: str, name: str) -> Pod | None:
+        self._note(f"pod {namespace}/{name}")
+        return self.pods.get((namespace, name))
+
+    async def get_definition(self, namespace: str, name: str) -> NetworkAttachmentDefinition | None:
+        self._note(f"definition {namespace}/{name}")
+        return self.definitions.get((namespace, name))
+
+    async def allocated(self, pod: Pod) -> Mapping[str, Sequence[str]]:
+        self._note(f"devices {pod}")
+        return self.devices
+
+    async def write_status(self, pod: Pod, status: str) -> None:
+        if self.write_error is not None:
+            raise self.write_error
+        self.statuses.append((pod, status))
+
+    def emit(self, pod: PodReference, events: Sequence[Event]) -> None:
+        self.events += [(f"{pod.namespace}/{pod.name}", event) for event in events]
+
+    def told(self) -> list[tuple[str, str, str]]:
+        """The events without their pods."""
+        return [(event.kind, event.reason, event.text) for _, event in self.events]
+
+    def _note(self, question: str) -> None:
+        self.asked.append(question)
+        if self.error is not None:
+            raise self.error

@@ -1,0 +1,92 @@
+"""The stores of one `cniDir`, in memory: fakes of `core.ports`."""
+
+from __future__ import annotations
+
+from plurimus.cni.cache import CachedAttachment
+from plurimus.cni.errors import AttachmentError, PlurimusError
+
+
+class FakeRecords:
+    """Implements `ports.Records`; `aside` are those that could not be read."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.aside: dict[str, bytes] = {}
+        self.writes: list[tuple[str, bytes]] = []
+        self.store_error: PlurimusError | None = None
+        self.unreadable: set[str] = set()
+        self.bug = ""
+        """A container ID that makes the adapter fail in a way no port allows."""
+
+    async def store(self, container_id: str, content: bytes) -> None:
+        if self.store_error is not None:
+            raise self.store_error
+        self.writes.append((container_id, content))
+        self.files[container_id] = content
+
+    async def load(self, container_id: str) -> bytes | None:
+        if container_id == self.bug:
+            raise RuntimeError("a bug")
+        if container_id in self.unreadable:
+            raise AttachmentError(f"cannot read {container_id}: Input/output error", code=5)
+        return self.files.get(container_id)
+
+    async def remove(self, container_id: str) -> None:
+        self.files.pop(container_id, None)
+
+    async def set_aside(self, container_id: str) -> str:
+        self.aside[container_id] = self.files.pop(container_id)
+        return f"aside/{container_id}"
+
+    async def container_ids(self) -> list[str]:
+        return sorted(self.files)
+
+
+class FakeResults:
+    """Implements `ports.Results`."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, CachedAttachment] = {}
+        self.store_error: PlurimusError | None = None
+
+    async def store(self, entry: CachedAttachment) -> None:
+        if self.store_error is not None:
+            raise self.store_error
+        self.files[entry.file_name] = entry
+
+    async def load(self, network: str, container_id: str, ifname: str) -> CachedAttachment | None:
+        return self.files.get(f"{network}-{container_id}-{ifname}")
+
+    async def remove(self, network: str, container_id: str, ifname: str) -> None:
+        self.files.pop(f"{network}-{container_id}-{ifname}", None)
+
+    async def entries(self) -> list[CachedAttachment]:
+        return [self.files[name] for name in sorted(self.files)]
+
+
+class FakeSpool:
+    """Implements `ports.Spool`; names are those of the shim."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.aside: list[str] = []
+        self.error: PlurimusError | None = None
+
+    def put(self, container_id: str, ifname: str, content: bytes) -> None:
+        self.files[f"{container_id}-{ifname}.json"] = content
+
+    def pending(self) -> list[tuple[str, bytes]]:
+        if self.error is not None:
+            raise self.error
+        return list(self.files.items())
+
+    def has(self, container_id: str, ifname: str) -> bool:
+        return f"{container_id}-{ifname}.json" in self.files
+
+    def forget(self, container_id: str, ifname: str) -> None:
+        self.files.pop(f"{container_id}-{ifname}.json", None)
+
+    def set_aside(self, name: str) -> str:
+        self.aside.append(name)
+        del self.files[name]
+        return f"aside/{name}"
