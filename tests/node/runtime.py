@@ -103,7 +103,9 @@ class Sandbox:
 
     def default_routes(self, family: int = 4) -> set[tuple[str, str]]:
         """Gateway and interface of each default route in the pod's main table."""
-        return {(r.get("gateway", ""), r["dev"]) for r in self.ip_json(f"-{family}", "route", "show", "default")}
+        routes = self.ip_json(f"-{family}", "route", "show", "default")
+        hops = [hop for route in routes for hop in route.get("nexthops", [route])]
+        return {(hop.get("gateway", ""), hop["dev"]) for hop in hops}
 
     def network_status(self) -> list[dict[str, Any]]:
         """The annotation; an empty list where none was written."""

@@ -20,6 +20,7 @@ import msgspec
 from plurimus.cni import gojson
 from plurimus.cni.args import ifname_problem
 from plurimus.cni.errors import RequestError
+from plurimus.cni.result import canonical_ip
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
@@ -160,7 +161,7 @@ def _parse_object(index: int, raw: object, namespace: str) -> NetworkSelectionEl
         port_mappings=written.port_mappings,
         bandwidth=written.bandwidth,
         cni_args=written.cni_args,
-        default_route=written.default_route,
+        default_route=None if written.default_route is None else [canonical_ip(ip) for ip in written.default_route],
         device_id=written.device_id,
     )
 

@@ -43,6 +43,7 @@ def read(**fields: Any) -> NetworkSelectionElement:
         pytest.param("default-route", [], "default_route", [], id="F38-empty-list"),
         pytest.param("default-route", None, "default_route", None, id="F38-null-is-absent"),
         pytest.param("default-route", ["10.0.0.1"], "default_route", ["10.0.0.1"], id="F38-gateway"),
+        pytest.param("default-route", ["::ffff:10.0.0.1"], "default_route", ["10.0.0.1"], id="F38-mapped"),
         pytest.param("NAMESPACE", "other", "namespace", "other", id="keys-ignore-case"),
         pytest.param("mac", None, "mac", "", id="null-keeps-the-default"),
     ],

@@ -137,6 +137,18 @@ def test_a_default_route_without_a_gateway_adds_nothing() -> None:
     assert elements("net", result, is_default=False, ifname="net1")[0].gateway == ["fd00::1"]
 
 
+def test_a_default_route_without_a_gateway_has_that_of_the_addresses() -> None:
+    """S22: the kernel has it, too, since plugins fill it in."""
+    result = Result(interfaces=(INSIDE,), ips=(IPConfig("fd00::2/64"), V4), routes=(Route("0.0.0.0/0"), Route("::/0")))
+    assert elements("net", result, is_default=False, ifname="net1")[0].gateway == ["10.244.1.1"]
+
+
+def test_a_default_route_of_link_scope_has_no_gateway() -> None:
+    """S22."""
+    result = Result(interfaces=(INSIDE,), ips=(V4,), routes=(Route("0.0.0.0/0", scope=253),))
+    assert elements("net", result, is_default=False, ifname="net1")[0].gateway == []
+
+
 def test_a_network_without_a_sandbox_interface_still_has_an_element() -> None:
     """S21: an attachment the pod has is never missing from the status, even if all its interfaces are on the host."""
     tap = Interface("tap1")
