@@ -104,6 +104,47 @@ def test_an_empty_list_keeps_what_the_plugin_made_and_takes_it_from_the_others(
     settled(sandbox(node, [{"name": "rail", "default-route": []}]), v4, v6)
 
 
+FIRST_WINS = """
+netns = os.path.basename(env["CNI_NETNS"])
+def ip(*argv):
+    return subprocess.run(["ip", "-n", netns, *argv], stderr=subprocess.PIPE).returncode
+if env["CNI_COMMAND"] == "ADD":
+    ip("link", "add", env["CNI_IFNAME"], "up", "type", "veth", "peer", "name", "other-end")
+    ip("link", "set", "other-end", "up")
+    ip("addr", "add", "10.95.0.2/24", "dev", env["CNI_IFNAME"])
+    failed = ip("route", "add", "default", "via", "10.95.0.1", "dev", env["CNI_IFNAME"])
+    assert failed  # there is one; releases of the reference plugins before 1.2 then say nothing
+    ips = [{"address": "10.95.0.2/24", "gateway": "10.95.0.1", "interface": 0}]
+    links = [{"name": env["CNI_IFNAME"], "sandbox": env["CNI_NETNS"]}]
+    print(json.dumps({"cniVersion": "1.0.0", "interfaces": links, "ips": ips, "routes": [{"dst": "0.0.0.0/0"}]}))
+else:
+    ip("link", "delete", env["CNI_IFNAME"])
+"""
+
+
+def test_an_empty_list_gives_what_the_plugin_could_not_make_beside_another(node: Node) -> None:
+    """F38, S2, S22."""
+    node.script("first-wins", FIRST_WINS)
+    node.network("rail", {"cniVersion": "1.0.0", "type": "first-wins"})
+    pod = sandbox(node, [{"name": "rail", "default-route": []}])
+    pod.add()
+    assert agreed(pod, 4) == {("10.95.0.1", "net1")}
+    assert agreed(pod, 6) == KEPT[6]
+
+
+def test_an_empty_list_keeps_the_metric_of_what_the_plugin_made(node: Node) -> None:
+    """F38, S2."""
+    routes = [{"dst": "0.0.0.0/0", "priority": 77}, {"dst": "::/0", "priority": 78}]
+    conf = rail(node)
+    conf["ipam"]["routes"] = routes
+    node.network("rail", conf)
+    pod = sandbox(node, [{"name": "rail", "default-route": []}])
+    pod.add()
+    there = [pod.ip_json(f"-{family}", "route", "show", "default") for family in (4, 6)]
+    assert [(route["gateway"], route["metric"]) for (route,) in there] == [("10.10.0.1", 77), ("fd10::1", 78)]
+    assert (agreed(pod, 4), agreed(pod, 6)) == ({("10.10.0.1", "net1")}, {("fd10::1", "net1")})
+
+
 def test_gateways_replace_those_the_plugin_made(node: Node) -> None:
     """F38, S1, S22."""
     node.network("rail", rail(node, 0, ("::/0", "fd10::1")))

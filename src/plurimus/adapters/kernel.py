@@ -32,8 +32,8 @@ class NamespaceKernel:
         def change() -> None:
             with Netlink.open(path) as netlink:
                 for family in (4, 6):
-                    gateways = {name: _gateways(made, family) for name, made in changes.items()}
-                    _settle(netlink, family, {name: to for name, to in gateways.items() if to is not None})
+                    _settle(netlink, family, {name: change for name, made in changes.items() for change in made
+                                              if change.family == family})  # fmt: skip
 
         await asyncio.to_thread(change)
 
@@ -41,27 +41,24 @@ class NamespaceKernel:
         return netns.identity(path) == netns.identity("/proc/self/ns/net")
 
 
-def _gateways(changes: Sequence[RouteChange], family: int) -> tuple[str, ...] | None:
-    """The new gateways of one family; None where that family is left alone."""
-    return next((change.gateways for change in changes if change.family == family), None)
-
-
-def _settle(netlink: Netlink, family: int, wanted: Mapping[str, tuple[str, ...]]) -> None:
+def _settle(netlink: Netlink, family: int, wanted: Mapping[str, RouteChange]) -> None:
     """Leave on the links of `wanted` exactly the default routes it names.
 
     The new route is made first, in the place of an old one, so there is no moment without a default
     route; what is left of the old ones goes after that.
     """
     links = {name: link for name in wanted if (link := netlink.link(name)) is not None}
+    there = {route.oif for route in netlink.routes(family) if route.is_default}
     new = []
-    for name, gateways in wanted.items():
-        if gateways and name not in links:
+    for name, change in wanted.items():
+        if change.gateways and not change.keep and name not in links:
             raise NetlinkError(f"interface {name}", 19, "no plugin made it, so it cannot own the default route")
-        new += [Route(family, None, ipaddress.ip_address(to), links[name].index) for to in gateways]
+        if name in links and not (change.keep and links[name].index in there):
+            new += [Route(family, None, ipaddress.ip_address(to), links[name].index) for to in change.gateways]
     for route in new:
         netlink.add_route(route, replace=True)
     kept = {(route.gateway, route.oif, _PRIORITY[family]) for route in new}
-    indexes = {link.index for link in links.values()}
+    indexes = {link.index for name, link in links.items() if not wanted[name].keep}
     for route in netlink.routes(family):
         if route.is_default and route.oif in indexes and (route.gateway, route.oif, route.priority) not in kept:
             netlink.delete_route(route)

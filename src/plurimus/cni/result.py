@@ -70,6 +70,17 @@ class Result(msgspec.Struct, frozen=True):
     routes: tuple[Route, ...] = ()
     dns: DNS = DNS()
 
+    def next_hop(self, route: Route) -> str:
+        """The gateway of `route`, which is that of an address where it has no `gw` of its own (CNI spec, "Success").
+
+        Empty for a route that leads straight to the link.
+        """
+        if route.gw or route.scope:
+            return route.gw
+        family = ipaddress.ip_interface(route.dst).version
+        ours = (ip.gateway for ip in self.ips if ipaddress.ip_interface(ip.address).version == family)
+        return next(filter(None, ours), "")
+
 
 class _Current(msgspec.Struct, frozen=True, rename="camel"):
     interfaces: list[Interface] = []

@@ -19,6 +19,7 @@ from plurimus.cni.errors import RequestError
 from plurimus.cni.result import Result, Route
 
 DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
+_MAIN = 254
 
 Claim = tuple[str, ...] | None
 
@@ -27,11 +28,14 @@ Claim = tuple[str, ...] | None
 class RouteChange:
     """What happens to one family's default routes on one attachment's interface.
 
-    All of them are removed; if there are gateways, one route to each takes their place.
+    All of them are removed; if there are gateways, one route to each takes their place.  With `keep`
+    those that are there stay, and only where there are none the gateways count: a plugin may not have
+    been able to make its own beside another's, and says nothing of it.
     """
 
     family: int
     gateways: tuple[str, ...] = ()
+    keep: bool = False
 
 
 def check_claims(claims: Sequence[Claim]) -> None:
@@ -64,11 +68,14 @@ def changes(claims: Sequence[Claim], results: Sequence[Result]) -> list[list[Rou
                 decided[index].append(RouteChange(family))
             elif gateways:
                 decided[index].append(RouteChange(family, gateways))
+            elif made := _made(family, results[index]):
+                decided[index].append(RouteChange(family, made, keep=True))
     return decided
 
 
 def edited(result: Result, made: Sequence[RouteChange]) -> Result:
     """`result` as it is true after the changes; caches and network status are written from it."""
+    made = [change for change in made if not change.keep]
     if not made:
         return result
     families = {change.family for change in made}
@@ -85,6 +92,12 @@ def _owner(family: int, claims: Sequence[Claim], results: Sequence[Result]) -> i
         if claim == () and any(route.default_family() == family for route in results[index].routes):
             return index
     return None
+
+
+def _made(family: int, result: Result) -> tuple[str, ...]:
+    """The gateways of the default routes a plugin says it made in the main table."""
+    routes = (route for route in result.routes if route.default_family() == family and route.table in (None, _MAIN))
+    return tuple(filter(None, (result.next_hop(route) for route in routes)))
 
 
 def _family(gateway: str) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from plurimus.cni import gojson
-from plurimus.cni.result import DNS, Interface, IPConfig, Result, Route
+from plurimus.cni.result import DNS, Interface, IPConfig, Result
 
 
 class NetworkStatus(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -87,18 +87,9 @@ def _belongs(ip: IPConfig, index: int, *, last: bool) -> bool:
 
 
 def _gateways(result: Result) -> list[str]:
-    """The gateways of default routes; a route that has none anywhere (a link route) adds nothing (S22)."""
-    gateways = (_gateway(route, result) for route in result.routes if route.default_family() is not None)
+    """The gateways of default routes; a route that has none (a link route) adds nothing (S22)."""
+    gateways = (result.next_hop(route) for route in result.routes if route.default_family() is not None)
     return [gateway for gateway in gateways if gateway]
-
-
-def _gateway(route: Route, result: Result) -> str:
-    """The route's next hop; where it has no `gw`, plugins take that of the addresses (CNI spec, "Success")."""
-    if route.gw or route.scope is not None:
-        return route.gw
-    family = route.default_family()
-    ours = (ip.gateway for ip in result.ips if ipaddress.ip_interface(ip.address).version == family)
-    return next(filter(None, ours), "")
 
 
 def _default_interface(result: Result, inside: list[tuple[int, Interface]]) -> int:

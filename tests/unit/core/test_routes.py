@@ -15,6 +15,7 @@ from .builders import delegate, make
 V4, V6 = Route("0.0.0.0/0", "10.0.0.1"), Route("::/0", "fd00::1")
 LINK4, LINK6, LOCAL = Route("0.0.0.0/0"), Route("::/0"), Route("10.0.0.0/8", "10.0.0.2")
 GONE4, GONE6 = RouteChange(4), RouteChange(6)
+KEPT4, KEPT6 = RouteChange(4, ("10.0.0.1",), keep=True), RouteChange(6, ("fd00::1",), keep=True)
 
 
 def result(*routes: Route) -> Result:
@@ -46,13 +47,13 @@ BOTH = result(V4, V6)
             [[RouteChange(4, ("10.9.0.1",)), GONE6], [GONE4, RouteChange(6, ("fd09::1",))]],
             id="a-family-each",
         ),
-        pytest.param([None, ()], [BOTH, BOTH], [[GONE4, GONE6], []], id="S2-empty-list-keeps-its-own"),
+        pytest.param([None, ()], [BOTH, BOTH], [[GONE4, GONE6], [KEPT4, KEPT6]], id="S2-empty-list-keeps-its-own"),
         pytest.param([None, ()], [BOTH, result(LINK4)], [[GONE4], []], id="S2-empty-list-owns-only-what-it-has"),
         pytest.param([None, ()], [BOTH, result(LOCAL)], [[], []], id="S2-empty-list-without-a-default-owns-nothing"),
         pytest.param(
             [None, (), ("10.9.0.1",)],
             [BOTH, BOTH, BOTH],
-            [[GONE4, GONE6], [GONE4], [RouteChange(4, ("10.9.0.1",)), GONE6]],
+            [[GONE4, GONE6], [GONE4, KEPT6], [RouteChange(4, ("10.9.0.1",)), GONE6]],
             id="a-gateway-wins-over-an-empty-list",
         ),
         pytest.param(
@@ -122,6 +123,7 @@ def test_a_plan_with_two_gateways_is_refused() -> None:
         pytest.param([LINK4, LINK6], [GONE4, GONE6], [], id="routes-without-a-gateway-too"),
         pytest.param([V4], [RouteChange(4, ("10.9.0.1",))], [Route("0.0.0.0/0", "10.9.0.1")], id="v4-replaced"),
         pytest.param([LOCAL], [RouteChange(6, ("fd09::1",))], [LOCAL, Route("::/0", "fd09::1")], id="S43-v6-added"),
+        pytest.param([V4, LINK6], [KEPT4, KEPT6], [V4, LINK6], id="S2-kept"),
     ],
 )
 def test_results_say_what_is_true_after_the_changes(
