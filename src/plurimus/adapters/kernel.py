@@ -40,6 +40,9 @@ class NamespaceKernel:
     async def is_own_namespace(self, path: str) -> bool:
         return netns.identity(path) == netns.identity("/proc/self/ns/net")
 
+    async def is_leftover(self, path: str) -> bool:
+        return netns.is_leftover(path)
+
 
 def _settle(netlink: Netlink, family: int, wanted: Mapping[str, RouteChange]) -> None:
     """Leave on the links of `wanted` exactly the default routes it names.

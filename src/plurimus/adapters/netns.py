@@ -3,7 +3,7 @@
 A namespace belongs to a thread, so each visit is made by a thread that ends with it: this process
 itself never is in another namespace, whatever fails.
 
-kernel: network_namespaces(7), setns(2).
+kernel: network_namespaces(7), setns(2), ioctl_ns(2).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 _CLONE_NEWNET = 0x40000000
 _MS_BIND, _MS_REC, _MS_SHARED = 0x1000, 0x4000, 0x100000
+_NS_GET_NSTYPE = 0xB703
 _MNT_DETACH, _UMOUNT_NOFOLLOW = 0x2, 0x8
 _SHARED = (Path("/run/netns"), Path("/var/run/netns"))
 """Where `ip netns` keeps namespaces, too, and wants the mounts shared."""
@@ -83,6 +84,20 @@ def is_same_namespace(first: str, second: str) -> bool:
     """Whether both paths lead to one namespace; a path that leads nowhere is the same as none."""
     found = identity(first)
     return found is not None and found == identity(second)
+
+
+def is_leftover(path: str) -> bool:
+    """Whether `path` is what stays of a namespace that was unmounted: a file that leads to none."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (OSError, ValueError):
+        return False
+    try:
+        return fcntl.ioctl(handle, _NS_GET_NSTYPE) != _CLONE_NEWNET
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
 
 
 def create(path: str) -> None:

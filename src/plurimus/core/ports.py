@@ -129,3 +129,6 @@ class Kernel(Protocol):
 
     async def is_own_namespace(self, netns: str) -> bool:
         """Whether `netns` is the namespace this process runs in (which is no pod's)."""
+
+    async def is_leftover(self, netns: str) -> bool:
+        """Whether something is at `netns`, but no network namespace: one was there and is gone."""

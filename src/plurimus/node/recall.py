@@ -30,12 +30,17 @@ async def plan_of(env: Environment, netconf: NetConf, world: World) -> Plan | No
     """The sandbox's plan as it was carried out; None when nothing is known of it.
 
     The namespace is the request's, since only the runtime knows whether the old path still is the
-    pod's; GC, which is about no sandbox in particular, gets the recorded one.
+    pod's; GC, which is about no sandbox in particular, gets the recorded one.  Where it has gone and
+    left its file, plugins are told of none: they would take the file for a failure and free nothing.
     """
     plan = await _recorded(env, netconf, world)
     if plan is None:
         plan = _from_cache(env, await _cached(env.container_id, netconf, world))
-    return plan if plan is None or env.verb == "GC" else replace(plan, netns=env.netns)
+    if plan is None:
+        return None
+    netns = plan.netns if env.verb == "GC" else env.netns
+    gone = env.verb in ("DEL", "GC") and await world.kernel.is_leftover(netns)
+    return replace(plan, netns="" if gone else netns)
 
 
 async def _recorded(env: Environment, netconf: NetConf, world: World) -> Plan | None:
