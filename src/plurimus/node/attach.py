@@ -75,7 +75,10 @@ class Attacher:
         `beside` are attachments of the sandbox that are not part of this plan and stay.
         """
         left, errors = await self.detach(plan, plan.attachments)
-        await self.remember(replace(plan, attachments=beside + left))
+        try:
+            await self.remember(replace(plan, attachments=beside + left))
+        except PlurimusError as error:
+            errors.append(error)
         return errors
 
     async def detach(
@@ -119,11 +122,12 @@ class Attacher:
 async def shielded_undo(
     attacher: Attacher, plan: Plan, cause: BaseException, *, beside: tuple[Attachment, ...] = ()
 ) -> list[PlurimusError]:
-    """Undo although the request may be cancelled; failures become notes of `cause` (S49)."""
+    """Undo, however often the request is cancelled meanwhile; failures become notes of `cause` (S49)."""
     task = asyncio.ensure_future(attacher.undo(plan, beside=beside))
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.shield(task)
-    errors = await task
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(task)
+    errors = task.result()
     for error in errors:
         cause.add_note(f"while undoing: {error}")
     return errors

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -62,6 +63,21 @@ class Rule:
         """Let those that wait go on."""
         assert self.opened is not None
         self.opened.set()
+
+    @asynccontextmanager
+    async def while_waiting(self, work: Coroutine[Any, Any, object]) -> AsyncIterator[asyncio.Task[object]]:
+        """Start `work`, be there while a call of it waits, then let it end."""
+        task = asyncio.create_task(work)
+        waiting = asyncio.create_task(self.reached.wait())
+        await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
+        assert waiting.done(), "no such call"
+        try:
+            yield task
+        finally:
+            self.open()
+            await asyncio.gather(task, return_exceptions=True)
+        if not task.cancelled():
+            task.result()
 
     def matches(self, call: Call) -> bool:
         wanted = ((self.verb, call.verb), (self.ifname, call.ifname), (self.kind, call.kind))
@@ -144,6 +160,7 @@ class FakeKernel:
         self.taken: set[str] = set()
         self.changes: list[Mapping[str, Sequence[RouteChange]]] = []
         self.own_namespace = "/proc/1/ns/net"
+        self.leftovers: set[str] = set()
         self.error: PlurimusError | None = None
 
     async def existing(self, netns: str, names: Sequence[str]) -> list[str]:
@@ -157,6 +174,9 @@ class FakeKernel:
 
     async def is_own_namespace(self, netns: str) -> bool:
         return netns == self.own_namespace
+
+    async def is_leftover(self, netns: str) -> bool:
+        return netns in self.leftovers
 
 
 class FakeCluster:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from plurimus.cni import cache
 from plurimus.cni.cache import CachedAttachment
 from plurimus.cni.errors import AttachmentError, PlurimusError
 
@@ -52,7 +53,7 @@ class FakeResults:
     async def store(self, entry: CachedAttachment) -> None:
         if self.store_error is not None:
             raise self.store_error
-        self.files[entry.file_name] = entry
+        self.files[entry.file_name] = cache.decode(entry.encode())
 
     async def load(self, network: str, container_id: str, ifname: str) -> CachedAttachment | None:
         return self.files.get(f"{network}-{container_id}-{ifname}")
