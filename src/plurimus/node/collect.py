@@ -25,26 +25,42 @@ _log = structlog.get_logger(__name__)
 
 
 async def collect(context: Context, valid: Sequence[ValidAttachment], locks: SandboxLocks) -> list[PlurimusError]:
-    """Collect; everything is tried, all failures are returned."""
+    """Collect; everything is tried, all failures are returned.
+
+    Raises:
+        PlurimusError: what is on this node cannot be listed; nothing was done.
+    """
     records = context.world.records(context.netconf.cni_dir)
     entries = await context.world.results(context.netconf.cni_dir).entries()
     known = {*await records.container_ids(), *(entry.container_id for entry in entries)}
-    valid_ids = {attachment.container_id for attachment in valid}
-    stale = core.stale(known, valid_ids, locks.busy())
+    stale = core.stale(known, {attachment.container_id for attachment in valid}, locks.busy())
     errors: list[PlurimusError] = []
     for container_id in stale:
         async with locks.hold(container_id):
-            plan = await _plan(context, container_id)
-            if plan is not None:
-                _log.info("collecting a sandbox the runtime does not know", container=container_id)
-                errors += await context.attacher.undo(plan)
-    default = await planning.default_network(context.netconf, context.world)
-    plans = [plan for container_id in sorted(known.difference(stale)) if (plan := await _plan(context, container_id))]
-    living = [entry for entry in entries if entry.container_id not in stale]
+            errors += await _undo(context, container_id)
+    try:
+        # a network that is told of less than lives would take the rest away, so this is all or nothing
+        default = await planning.default_network(context.netconf, context.world)
+        living = sorted(known.difference(stale))
+        plans = [plan for container_id in living if (plan := await _plan(context, container_id))]
+    except PlurimusError as error:
+        return [*errors, error]
+    cached = [entry for entry in entries if entry.container_id not in stale]
     pairs = [(attachment.container_id, attachment.ifname) for attachment in valid]
-    for network in core.networks(default.config, plans, living, pairs):
+    for network in core.networks(default.config, plans, cached, pairs):
         errors += await context.chain.collect(network.config, network.arguments())
     return errors
+
+
+async def _undo(context: Context, container_id: str) -> list[PlurimusError]:
+    try:
+        plan = await _plan(context, container_id)
+    except PlurimusError as error:
+        return [error]
+    if plan is None:
+        return []
+    _log.info("collecting a sandbox the runtime does not know", container=container_id)
+    return await context.attacher.undo(plan)
 
 
 async def _plan(context: Context, container_id: str) -> Plan | None:

@@ -78,16 +78,18 @@ class Lookup:
 
     async def _on_node(self, reference: Reference) -> Delegate:
         """A definition, else a file; when neither works the text has both causes (S28)."""
-        cause = "no such definition"
+        cause: PlurimusError = ConfigError("no such definition")
         try:
             definition = await self._definition(reference)
             if definition is not None:
                 return await self._from_definition(reference, definition)
         except PlurimusError as error:
-            cause = str(error)
+            cause = error
         config = self._confdir.find(self._netconf.conf_dir, reference.name)
         if config is None:
-            raise ConfigError(
+            # without an answer of the cluster nobody knows yet that there is something to mend
+            branch = ClusterError if isinstance(cause, ClusterError) else ConfigError
+            raise branch(
                 f"getNetDelegate: cannot find network: {reference.name}: neither as a definition in namespace "
                 f"{reference.namespace} ({cause}) nor as a configuration in {self._netconf.conf_dir}"
             )
