@@ -37,7 +37,10 @@ async def handle(requests: Requests, request: Request, attributes: InterfaceAttr
     """
     env = args.parse_environment(request.env, defaults={"CNI_PATH": "/opt/cni/bin"})
     # the overlay's own version says nothing about the verb here: the delegate's does
-    context = requests.context(env, {"name": "delegate", "cniVersion": version.CURRENT})
+    stdin = {"name": "delegate", "cniVersion": version.CURRENT}
+    if env.container_id:
+        stdin["cniDir"] = await requests.cni_dir_of(env.container_id)
+    context = requests.context(env, stdin)
     config = conf.parse(request.stdin, list_version=context.netconf.cni_version)
     delegate = Delegate(config, config.name, selection=_selection(env, config.name, attributes)).checked()
     if env.verb == "STATUS":

@@ -119,6 +119,13 @@ class Requests:
         attacher = Attacher(chain, self._world.records(merged.cni_dir), self._world.kernel)
         return Context(env, stdin, merged, self._world, chain, attacher)
 
+    async def cni_dir_of(self, container_id: str) -> str:
+        """The `cniDir` with the sandbox's record; the default where none has it."""
+        for folder in sorted(self.cni_dirs):
+            if await self._world.records(folder).load(container_id) is not None:
+                return folder
+        return netconf.shim_cni_dir({})
+
     async def _dispatch(self, context: Context, request: Request) -> Outcome:
         verb = context.env.verb
         if verb == "STATUS":

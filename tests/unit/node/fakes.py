@@ -190,6 +190,8 @@ class FakeCluster:
         self.events: list[tuple[str, Event]] = []
         self.asked: list[str] = []
         self.error: PlurimusError | None = None
+        self.error_about = ""
+        """Which questions are answered with `error`: those that begin so."""
         self.write_error: PlurimusError | None = None
 
     async def get_pod(self, namespace: str, name: str) -> Pod | None:
@@ -218,5 +220,5 @@ class FakeCluster:
 
     def _note(self, question: str) -> None:
         self.asked.append(question)
-        if self.error is not None:
+        if self.error is not None and question.startswith(self.error_about):
             raise self.error
