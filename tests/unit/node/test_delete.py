@@ -10,7 +10,7 @@ import pytest
 from plurimus.cni.errors import AttachmentError, ClusterError
 
 from . import multus
-from .world import CONTAINER, Node
+from .world import CONTAINER, NETNS, Node
 
 Spoil = Callable[[Node], object]
 
@@ -55,6 +55,15 @@ async def test_the_namespace_is_what_the_runtime_says_now(netns: str) -> None:
     node = await attached()
     await node.delete(netns=netns)
     assert {call.env["CNI_NETNS"] for call in node.plugins.calls} == {netns}
+
+
+async def test_a_namespace_that_left_its_file_is_as_good_as_none() -> None:
+    """F2: plugins would take the file for a failure and free nothing."""
+    node = await attached()
+    node.kernel.leftovers = {NETNS}
+    await node.delete()
+    assert {call.env["CNI_NETNS"] for call in node.plugins.calls} == {""}
+    assert node.left() == []
 
 
 async def test_what_changed_since_the_add_does_not_matter() -> None:
