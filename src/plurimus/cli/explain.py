@@ -13,7 +13,7 @@ from plurimus.adapters.manifests import ManifestFolder
 from plurimus.cli import output, pods
 from plurimus.cni.args import Environment, format_args
 from plurimus.cni.errors import ConfigError
-from plurimus.core import netconf
+from plurimus.core import netconf, order
 from plurimus.core.plan import Attachment, Plan
 from plurimus.node import daemon as node
 from plurimus.node import planning
@@ -32,8 +32,9 @@ CONTAINER_ID = "explained"
 @output.FORMAT
 def explain(pod: str, config: Path, output: str) -> None:
     """Show which interfaces POD ([namespace/]name) would get, from which networks, and why."""
-    plan = asyncio.run(_plan(pod, config))
-    rows = [_row(attachment) for attachment in plan.attachments]
+    plan, side_by_side = asyncio.run(_plan(pod, config))
+    steps = order.groups(plan.attachments) if side_by_side else [(attachment,) for attachment in plan.attachments]
+    rows = [_row(step, attachment) for step, group in enumerate(steps, 1) for attachment in group]
     if output == "json":
         document = {"pod": str(plan.pod), "attachments": rows, "warnings": plan.warnings}
         click.echo(json.dumps(document, indent=2))
@@ -41,7 +42,7 @@ def explain(pod: str, config: Path, output: str) -> None:
         _print(plan, rows)
 
 
-async def _plan(name: str, config: Path) -> Plan:
+async def _plan(name: str, config: Path) -> tuple[Plan, bool]:
     loaded = node.load(config)
     world = node.make_world(loaded.daemon)
     if not isinstance(world.cluster, ManifestFolder):
@@ -49,11 +50,12 @@ async def _plan(name: str, config: Path) -> Plan:
     pod = await pods.find(world.cluster, name)
     env = Environment("ADD", CONTAINER_ID, "", "eth0", pods.runtime_args(pod, CONTAINER_ID))
     plan, _ = await planning.make_plan(env, netconf.parse({}, overlay=loaded.overlay), world)
-    return plan
+    return plan, loaded.daemon.side_by_side
 
 
-def _row(attachment: Attachment) -> dict[str, Any]:
+def _row(step: int, attachment: Attachment) -> dict[str, Any]:
     return {
+        "step": step,
         "interface": attachment.ifname,
         "network": attachment.display_name,
         "cni name": attachment.config.name,
@@ -69,8 +71,8 @@ def _row(attachment: Attachment) -> dict[str, Any]:
 
 
 def _print(plan: Plan, rows: list[dict[str, Any]]) -> None:
-    click.echo(f"pod {plan.pod.namespace}/{plan.pod.name}: {len(rows)} interfaces, attached in this order\n")
-    columns = ["interface", "network", "plugins", "version"]
+    click.echo(f"pod {plan.pod.namespace}/{plan.pod.name}: {len(rows)} interfaces, those of one step side by side\n")
+    columns = ["step", "interface", "network", "plugins", "version"]
     columns += [name for name in ("device", "default route") if any(row[name] for row in rows)]
     click.echo(output.table(rows, columns))
     for row in rows:

@@ -41,9 +41,9 @@ class PerNodeCertificate(msgspec.Struct, frozen=True, rename="camel"):
 class DaemonConfig(msgspec.Struct, frozen=True, rename="camel"):
     """What the daemon itself reads; times are seconds.
 
-    Four keys are ours: `manifests` names a folder to use as the cluster, `daemonTimeout` is how long
+    Five keys are ours: `manifests` names a folder to use as the cluster, `daemonTimeout` is how long
     the shim waits for a daemon, `pluginTimeout` bounds one plugin call, `readinessTimeout` the wait
-    for `readinessindicatorfile`.
+    for `readinessindicatorfile`, `sideBySide` is the switch of `core.order`.
     """
 
     chroot_dir: str = ""
@@ -67,6 +67,7 @@ class DaemonConfig(msgspec.Struct, frozen=True, rename="camel"):
     manifests: str = ""
     plugin_timeout: float = 120.0
     readiness_timeout: float = 45.0
+    side_by_side: bool = True
 
 
 @dataclass(frozen=True, slots=True)

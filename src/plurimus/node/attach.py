@@ -1,7 +1,8 @@
 """Carry out a plan, or undo it.
 
-Attachments are made in the plan's order; default routes are settled once all exist.  Whatever
-fails, at whatever point, all that was started is undone in reverse order.
+Attachments are made in the plan's order, side by side where `core.order` finds that this makes no
+difference; default routes are settled once all exist.  Whatever fails, at whatever point, all that was
+started is undone in reverse order.
 
 Spec section 6.3, steps 10 and 11, with rollback also after the last attachment.
 """
@@ -11,16 +12,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import structlog
 
 from plurimus.cni.errors import PlurimusError, RequestError
 from plurimus.cni.result import Result
-from plurimus.core import record, routes
+from plurimus.core import order, record, routes
 from plurimus.core.plan import Attachment, Plan
 from plurimus.core.ports import Kernel, Records
 from plurimus.node.chain import Chain
+from plurimus.node.together import in_order
 
 _log = structlog.get_logger(__name__)
 
@@ -28,10 +31,11 @@ _log = structlog.get_logger(__name__)
 class Attacher:
     """Attaches and detaches the attachments of plans, keeping their records true."""
 
-    def __init__(self, chain: Chain, records: Records, kernel: Kernel) -> None:
+    def __init__(self, chain: Chain, records: Records, kernel: Kernel, *, side_by_side: bool = True) -> None:
         self._chain = chain
         self._records = records
         self._kernel = kernel
+        self._side_by_side = side_by_side
 
     async def refuse_existing(self, plan: Plan) -> None:
         """Refuse a plan whose interface names are taken, before anything is done (F37)."""
@@ -50,9 +54,8 @@ class Attacher:
             PlurimusError: the first failure; the caller undoes the plan with `undo`.
         """
         results: list[Result] = []
-        for attachment in plan.attachments:
-            with structlog.contextvars.bound_contextvars(network=attachment.display_name, interface=attachment.ifname):
-                results.append(await self._add(plan, attachment))
+        for group in self._groups(plan.attachments):
+            results += await in_order([self._add(plan, attachment) for attachment in group])
         return results
 
     async def settle_routes(self, plan: Plan, results: Sequence[Result]) -> list[Result]:
@@ -85,17 +88,11 @@ class Attacher:
         self, plan: Plan, attachments: Sequence[Attachment]
     ) -> tuple[tuple[Attachment, ...], list[PlurimusError]]:
         """Detach some attachments of `plan`, last first; those that failed, and why."""
-        failed: list[Attachment] = []
-        errors: list[PlurimusError] = []
-        for attachment in reversed(attachments):
-            try:
-                await self._chain.delete(plan, attachment)
-            except PlurimusError as error:
-                failed.insert(0, attachment)
-                errors.append(error.about(_subject(plan, attachment, "deleting")))
-                _log.error("detaching failed", network=attachment.display_name, interface=attachment.ifname,
-                           code=error.code, error=str(error))  # fmt: skip
-        return tuple(failed), errors
+        outcomes: list[tuple[Attachment, PlurimusError]] = []
+        for group in reversed(self._groups(attachments)):
+            tried = await in_order([self._delete(plan, attachment) for attachment in reversed(group)])
+            outcomes += [outcome for outcome in tried if outcome is not None]
+        return tuple(attachment for attachment, _ in reversed(outcomes)), [error for _, error in outcomes]
 
     async def remember(self, plan: Plan) -> None:
         """Make the record say `plan`; there is none for a plan without attachments."""
@@ -112,11 +109,26 @@ class Attacher:
             except PlurimusError as error:
                 raise error.about(_subject(plan, attachment, "checking")) from None
 
+    def _groups(self, attachments: Sequence[Attachment]) -> list[order.Group]:
+        return order.groups(attachments) if self._side_by_side else [(attachment,) for attachment in attachments]
+
     async def _add(self, plan: Plan, attachment: Attachment) -> Result:
-        try:
-            return await self._chain.add(plan, attachment)
-        except PlurimusError as error:
-            raise error.about(_subject(plan, attachment, "adding")) from None
+        with _logged(attachment):
+            try:
+                return await self._chain.add(plan, attachment)
+            except PlurimusError as error:
+                raise error.about(_subject(plan, attachment, "adding")) from None
+
+    async def _delete(self, plan: Plan, attachment: Attachment) -> tuple[Attachment, PlurimusError] | None:
+        """What failed, and why; None for success."""
+        with _logged(attachment):
+            try:
+                await self._chain.delete(plan, attachment)
+            except PlurimusError as error:
+                failure = error.about(_subject(plan, attachment, "deleting"))
+                _log.error("detaching failed", code=failure.code, error=str(failure))
+                return attachment, failure
+        return None
 
 
 async def shielded_undo(
@@ -131,6 +143,11 @@ async def shielded_undo(
     for error in errors:
         cause.add_note(f"while undoing: {error}")
     return errors
+
+
+def _logged(attachment: Attachment) -> AbstractContextManager[object]:
+    """Log lines name the network and the interface."""
+    return structlog.contextvars.bound_contextvars(network=attachment.display_name, interface=attachment.ifname)
 
 
 def _subject(plan: Plan, attachment: Attachment, doing: str) -> str:

@@ -116,7 +116,12 @@ class Requests:
         self.cni_dirs.add(netconf.shim_cni_dir(stdin))
         search = tuple(dict.fromkeys((merged.bin_dir, *env.path)))
         chain = Chain(self._world.plugins, self._world.results(merged.cni_dir), search)
-        attacher = Attacher(chain, self._world.records(merged.cni_dir), self._world.kernel)
+        attacher = Attacher(
+            chain,
+            self._world.records(merged.cni_dir),
+            self._world.kernel,
+            side_by_side=self._config.daemon.side_by_side,
+        )
         return Context(env, stdin, merged, self._world, chain, attacher)
 
     async def cni_dir_of(self, container_id: str) -> str:

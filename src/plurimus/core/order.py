@@ -1,0 +1,85 @@
+"""Which attachments of a plan may be made side by side, because nothing one does can matter to another.
+
+The CNI specification has operations on one container follow each other.  Side by side go only networks
+whose plugins are known to touch no more of the sandbox than the interface they make, and which
+lead to different destinations, since of two routes to one destination the earlier counts.  Any other
+attachment waits for all before it, and all behind it wait for it: the outcome is the same as one after
+another.
+
+CNI spec, "Lifecycle & Ordering".
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from plurimus.cni.conf import PluginConf
+from plurimus.core.plan import Attachment
+
+_PLUGINS = frozenset(
+    {"bandwidth", "bridge", "dummy", "firewall", "host-device", "ib-sriov", "ipvlan", "macvlan", "portmap", "ptp",
+     "rdma", "sriov", "tap", "tuning", "vlan"}
+)  # fmt: skip
+"""Not sbr and vrf, which take the next free routing table of the sandbox."""
+_IPAM = frozenset({"", "host-local", "static", "whereabouts"})
+"""What gives addresses and routes that stand in the configuration."""
+
+Group = tuple[Attachment, ...]
+
+
+def groups(attachments: Iterable[Attachment]) -> list[Group]:
+    """The attachments in their order, cut into groups; those of one group may be made side by side."""
+    found: list[Group] = []
+    taken: set[str] | None = None
+    for attachment in attachments:
+        wanted = _destinations(attachment)
+        if taken is not None and wanted is not None and taken.isdisjoint(wanted):
+            found[-1] += (attachment,)
+            taken |= wanted
+        else:
+            found.append((attachment,))
+            taken = None if wanted is None else set(wanted)
+    return found
+
+
+def _destinations(attachment: Attachment) -> set[str] | None:
+    """Where routes of this attachment may lead; None when that, or anything else it does, is unknown."""
+    plugins = attachment.config.plugins
+    if attachment.is_default or not all(_touches_its_own(plugin) for plugin in plugins):
+        return None
+    found: set[str] = set()
+    try:
+        for plugin in plugins:
+            found |= {_network(text) for text in _prefixes(plugin)}
+        found |= {_network(ip) for ip in attachment.capability_args.get("ips", ())}
+    except (TypeError, ValueError, AttributeError, KeyError):
+        return None  # malformed: its plugin says so, after all before it
+    return found
+
+
+def _touches_its_own(plugin: PluginConf) -> bool:
+    ipam = plugin.get("ipam") or {}
+    known = plugin["type"] in _PLUGINS and isinstance(ipam, Mapping) and ipam.get("type", "") in _IPAM
+    return known and not (plugin["type"] == "tuning" and plugin.get("sysctl"))
+
+
+def _prefixes(plugin: PluginConf) -> Iterator[str]:
+    """Every destination the plugin's configuration leads to."""
+    if plugin.get("isDefaultGateway"):
+        yield from ("0.0.0.0/0", "::/0")
+    ipam: Mapping[str, Any] = plugin.get("ipam") or {}
+    ranges: Sequence[Any] = ipam.get("ranges") or ()
+    for one in (ipam, *(part for parts in ranges for part in parts), *(ipam.get("ipRanges") or ())):
+        yield from (one[key] for key in ("subnet", "range") if one.get(key))
+    yield from (address["address"] for address in ipam.get("addresses") or ())
+    yield from (route["dst"] for route in ipam.get("routes") or ())
+
+
+def _network(text: str) -> str:
+    """A prefix in its one spelling; whereabouts also writes `first-last/length`."""
+    first, dash, last = text.partition("-")
+    if dash:
+        first = f"{first}/{last.partition('/')[2]}"
+    return str(ipaddress.ip_interface(first).network)

@@ -1,0 +1,46 @@
+"""Several things at once, with the outcome of one after another."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def in_order(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """The values of all, in their order, once all have ended.
+
+    Raises:
+        BaseException: the failure that comes first in that order, the others as its notes; nothing is cancelled
+            for it, since a plugin ended half way leaves more behind than one that got to its end.
+        asyncio.CancelledError: a cancelled caller ends all, and waits for that.
+    """
+    if len(works) == 1:
+        return [await works[0]]
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        await asyncio.wait(tasks)
+    except asyncio.CancelledError:
+        await _end(tasks)
+        raise
+    failures = [error for task in tasks if (error := task.exception()) is not None]
+    if failures:
+        for other in failures[1:]:
+            failures[0].add_note(f"beside it: {other}")
+        raise failures[0]
+    return [task.result() for task in tasks]
+
+
+async def _end(tasks: Sequence[asyncio.Task[T]]) -> None:
+    """Cancel all and wait until none runs, however often that is cancelled itself."""
+    for task in tasks:
+        task.cancel()
+    while not all(task.done() for task in tasks):
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # seen: the cancellation is what the caller hears of

@@ -1,0 +1,104 @@
+"""Which attachments may be made side by side: those that cannot matter to each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plurimus.cni import conf
+from plurimus.core import order
+from plurimus.core.plan import Attachment
+
+
+def attachment(ifname: str, *plugins: dict[str, Any], default: bool = False, ips: tuple[str, ...] = ()) -> Attachment:
+    config = conf.parse({"cniVersion": "1.0.0", "name": ifname, "plugins": list(plugins) or [macvlan()]})
+    return Attachment(ifname, config, ifname, capability_args={"ips": list(ips)} if ips else {}, is_default=default)
+
+
+def macvlan(**ipam: Any) -> dict[str, Any]:
+    return {"type": "macvlan", "master": "nic0", "ipam": {"type": "host-local", **ipam} if ipam else {}}
+
+
+def names(*attachments: Attachment) -> list[str]:
+    """The groups, readable: the interfaces of a group joined by +."""
+    return ["+".join(one.ifname for one in group) for group in order.groups(attachments)]
+
+
+RAILS = [macvlan(subnet=f"10.0.{rail}.0/24", routes=[{"dst": f"10.{rail}.0.0/16"}]) for rail in range(4)]
+
+
+def test_the_default_network_goes_first_and_the_rails_at_once() -> None:
+    eth0 = attachment("eth0", {"type": "bridge"}, default=True)
+    rails = [attachment(f"net{number}", rail) for number, rail in enumerate(RAILS, 1)]
+    assert names(eth0, *rails) == ["eth0", "net1+net2+net3+net4"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(macvlan(subnet="10.0.0.0/24"), macvlan(subnet="10.0.0.0/24"), id="one-subnet"),
+        pytest.param(macvlan(subnet="10.0.0.0/24"), macvlan(ranges=[[{"subnet": "10.0.0.0/24"}]]), id="in-ranges"),
+        pytest.param(macvlan(subnet="10.0.0.5/24"), macvlan(subnet="10.0.0.0/24"), id="spelled-otherwise"),
+        pytest.param(
+            macvlan(subnet="10.0.0.0/24", routes=[{"dst": "0.0.0.0/0"}]),
+            macvlan(subnet="10.0.1.0/24", routes=[{"dst": "0.0.0.0/0"}]),
+            id="two-default-routes",
+        ),
+        pytest.param(
+            macvlan(subnet="10.0.0.0/24", routes=[{"dst": "0.0.0.0/0"}]),
+            {"type": "bridge", "isDefaultGateway": True},
+            id="default-gateway",
+        ),
+        pytest.param(
+            {"type": "macvlan", "ipam": {"type": "static", "addresses": [{"address": "10.0.0.5/24"}]}},
+            macvlan(subnet="10.0.0.0/24"),
+            id="static",
+        ),
+        pytest.param(
+            {"type": "sriov", "ipam": {"type": "whereabouts", "range": "10.0.0.2-10.0.0.9/24"}},
+            {"type": "sriov", "ipam": {"type": "whereabouts", "ipRanges": [{"range": "10.0.0.0/24"}]}},
+            id="whereabouts",
+        ),
+    ],
+)  # fmt: skip
+def test_of_two_routes_to_one_destination_the_earlier_counts(first: dict[str, Any], second: dict[str, Any]) -> None:
+    assert names(attachment("net1", first), attachment("net2", second)) == ["net1", "net2"]
+
+
+def test_addresses_a_pod_asks_for_count_as_destinations() -> None:
+    first = attachment("net1", macvlan(subnet="10.0.0.0/24"), ips=("10.9.0.5/24",))
+    assert names(first, attachment("net2", macvlan(subnet="10.9.0.0/24"))) == ["net1", "net2"]
+
+
+@pytest.mark.parametrize(
+    "plugin",
+    [
+        pytest.param({"type": "our-own"}, id="a-plugin-nobody-knows"),
+        pytest.param({"type": "sbr"}, id="sbr-takes-the-next-table"),
+        pytest.param({"type": "vrf"}, id="vrf-takes-the-next-table"),
+        pytest.param({"type": "macvlan", "ipam": {"type": "dhcp"}}, id="routes-known-to-dhcp-only"),
+        pytest.param({"type": "tuning", "sysctl": {"net.ipv4.conf.all.arp_ignore": "1"}}, id="sysctls-of-the-pod"),
+        pytest.param({"type": "macvlan", "ipam": {"type": "static", "addresses": "wrong"}}, id="malformed"),
+        pytest.param({"type": "macvlan", "ipam": ["wrong"]}, id="ipam-is-a-list"),
+        pytest.param(macvlan(subnet="no subnet"), id="no-subnet"),
+    ],
+)  # fmt: skip
+def test_what_is_not_known_to_be_harmless_waits_and_is_waited_for(plugin: dict[str, Any]) -> None:
+    around = [attachment("net1", RAILS[0]), attachment("net2", RAILS[1], plugin), attachment("net3", RAILS[2])]
+    assert names(*around) == ["net1", "net2", "net3"]
+
+
+@given(st.lists(st.sampled_from([*RAILS, {"type": "sbr"}, {"type": "macvlan"}]), max_size=8), st.booleans())
+def test_groups_keep_the_order_and_lose_nobody(plugins: list[dict[str, Any]], default: bool) -> None:
+    attachments = [attachment(f"net{i}", one, default=default and i == 0) for i, one in enumerate(plugins)]
+    assert [one for group in order.groups(attachments) for one in group] == attachments
+
+
+@given(st.lists(st.sampled_from(RAILS), min_size=1, max_size=8))
+def test_no_group_has_two_ways_to_one_destination(plugins: list[dict[str, Any]]) -> None:
+    for group in order.groups([attachment(f"net{i}", one) for i, one in enumerate(plugins)]):
+        subnets = [one.config.plugins[0]["ipam"]["subnet"] for one in group]
+        assert len(set(subnets)) == len(subnets)

@@ -1,0 +1,70 @@
+"""Several things at once, with the outcome of one after another."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plurimus.node.together import in_order
+
+
+class Works:
+    """Works that wait for `turns` rounds of the loop and then return their number, or fail with it."""
+
+    def __init__(self) -> None:
+        self.ended: list[int] = []
+
+    async def one(self, number: int, turns: int, *, fails: bool = False) -> int:
+        try:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if fails:
+                raise ValueError(number)
+            return number
+        finally:
+            self.ended.append(number)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=1, max_size=8))
+async def test_values_and_failures_are_those_of_one_after_another(shape: list[tuple[int, bool]]) -> None:
+    works = Works()
+    coroutines = [works.one(number, turns, fails=fails) for number, (turns, fails) in enumerate(shape)]
+    failing = [number for number, (_, fails) in enumerate(shape) if fails]
+    if failing:
+        with pytest.raises(ValueError, match=r"^\d$") as raised:
+            await in_order(coroutines)
+        assert raised.value.args == (failing[0],)
+        assert getattr(raised.value, "__notes__", []) == [f"beside it: {number}" for number in failing[1:]]
+    else:
+        assert await in_order(coroutines) == list(range(len(shape)))
+    assert sorted(works.ended) == list(range(len(shape)))
+
+
+async def test_all_run_at_the_same_time() -> None:
+    barrier = asyncio.Barrier(3)
+    async with asyncio.timeout(10):
+        await in_order([barrier.wait() for _ in range(3)])
+
+
+async def test_a_cancelled_caller_ends_all_and_waits_for_them() -> None:
+    ended: list[int] = []
+
+    async def stubborn(number: int) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            for _ in range(3):  # cancelled again meanwhile, it still comes to its end
+                await asyncio.sleep(0)
+            ended.append(number)
+
+    task = asyncio.create_task(in_order([stubborn(1), stubborn(2)]))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert sorted(ended) == [1, 2]
