@@ -21,7 +21,8 @@ import yaml
 
 from plurimus.adapters import netns
 
-from . import snapshot
+from . import links, snapshot
+from .links import BRIDGE, RAILS
 from .runtime import Answer, Sandbox
 from .snapshot import ip, ip_json
 
@@ -30,8 +31,6 @@ SHIM = ROOT / "build/plurimus-shim"
 PLUGINS = ROOT / "build/cni-bin"
 PLURIMUS = Path(sys.executable).parent / "plurimus"
 VERSIONS = ("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0")
-BRIDGE = "pods0"
-RAILS = ("rail0", "rail1")
 _PATIENCE = 30.0
 _numbers = count(1)
 
@@ -60,7 +59,7 @@ class Node:
         self._links: set[str] = set()
 
     def __enter__(self) -> Self:
-        _make_links()
+        links.make()
         self._links = set(snapshot.kernel()["links"])
         try:
             self.start()
@@ -71,8 +70,7 @@ class Node:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        for link in (BRIDGE, f"{BRIDGE}-port", *RAILS):
-            ip("link", "delete", link)
+        links.remove()
 
     def start(self) -> None:
         path = self.folder / "daemon.json"
@@ -142,7 +140,7 @@ class Node:
         netconf = self.netconf(cluster_network or self.bridge(), version)
         path = f"/run/netns/plurimus-{number}"
         netns.create(path)
-        netns.visit(path, _trust_addresses)
+        netns.visit(path, links.trust_addresses)
         made = Sandbox(self, pod, namespace, f"sandbox{number}", path, netconf, uid=f"uid-{number}")
         self.sandboxes.append(made)
         return made
@@ -210,8 +208,7 @@ class Node:
         self.sandboxes.clear()
         self.calls.unlink(missing_ok=True)
         for folder in (self.state, self.ipam, self.confdir, self.manifests, self.bin):
-            shutil.rmtree(folder)
-            folder.mkdir(mode=0o700)
+            _empty(folder)
         self.install()
         ip("neigh", "flush", "dev", BRIDGE)  # the next pod may get an address again
         for link in set(snapshot.kernel()["links"]) - self._links:
@@ -233,19 +230,10 @@ class Node:
             return probe.connect_ex(self._socket) == 0
 
 
-def _make_links() -> None:
-    """A bridge for pods with a port that stays, and two rails for macvlan; all without addresses of their own."""
-    ip("link", "add", BRIDGE, "address", "02:00:00:00:00:01", "type", "bridge")
-    for link in (f"{BRIDGE}-port", *RAILS):
-        peer = f"{link}-peer"
-        ip("link", "add", link, "type", "veth", "peer", "name", peer)
-    ip("link", "set", f"{BRIDGE}-port", "master", BRIDGE)
-    ip("addr", "add", "10.244.0.1/24", "dev", BRIDGE)
-    for link in (BRIDGE, f"{BRIDGE}-port", *RAILS):
-        for end in (link, f"{link}-peer") if link != BRIDGE else (link,):
-            ip("link", "set", end, "addrgenmode", "none", "up")
-
-
-def _trust_addresses() -> None:
-    """Duplicate address detection takes a second or two of every IPv6 address, and is not what tests are about."""
-    Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0")
+def _empty(folder: Path) -> None:
+    """The folder itself stays: it may be mounted elsewhere, too."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from .daemon import BRIDGE, Node
+from .daemon import Node
+from .links import BRIDGE
 from .runtime import Sandbox
 from .snapshot import files
 

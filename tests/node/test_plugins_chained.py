@@ -10,7 +10,8 @@ import pytest
 
 from plurimus.adapters import netns
 
-from .daemon import BRIDGE, Node
+from .daemon import Node
+from .links import BRIDGE
 from .runtime import Sandbox
 from .snapshot import run
 
