@@ -1,7 +1,7 @@
 """The daemon as a whole: what it is made of, how it starts, how it ends.
 
 Start: read the configuration, wait for the default network's sign of life, take the socket, serve,
-pay debts.  End, on SIGTERM or SIGINT: take no new request, let the running ones end, remove the
+pay debts.  End, on SIGTERM or SIGINT: say that it is not ready, let requests end, remove the
 socket.  The node's CNI configuration file stays, so no pod starts without its networks meanwhile.
 
 Spec section 7.5.

@@ -11,6 +11,7 @@ import functools
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -21,6 +22,8 @@ from plurimus.node.message import InterfaceAttributes
 from plurimus.node.request import Outcome, Request, Requests
 
 _MOST_BODY = 32 * 2**20
+_LAST_WORDS = 2.0
+"""Seconds for an answer on its way, once all requests have ended."""
 _log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -35,23 +38,36 @@ class Server:
         self._draining = draining
         self._slots = asyncio.Semaphore(connection_limit) if connection_limit else contextlib.nullcontext()
         self._stopping = False
+        self._running: set[asyncio.Task[Any]] = set()
         self._runner: web.AppRunner | None = None
 
     async def start(self, listener: socket.socket) -> None:
         """Serve on `listener`, a bound unix socket."""
         app = web.Application(middlewares=[_only_root], client_max_size=_MOST_BODY)
+        app.on_response_prepare.append(_close)
         app.router.add_post("/cni", self._cni)
         app.router.add_post("/delegate", self._delegate)
         for path, handler in (("/healthz", self._healthz), ("/readyz", self._readyz)):
             app.router.add_get(path, handler)
             app.router.add_post(path, handler)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=self._draining, keepalive_timeout=0)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_LAST_WORDS, keepalive_timeout=0)
         await self._runner.setup()
         await web.SockSite(self._runner, listener, backlog=1024).start()
 
     async def stop(self) -> None:
-        """Take no new connection, let running requests end, cancel what is left (S39)."""
+        """Say that it is not ready, let requests end, cancel what is left and wait until that is undone (S39).
+
+        Until then a DEL is served, since the shim of Multus sends none a second time.
+        """
         self._stopping = True
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._draining
+        while self._running and loop.time() < end:
+            await asyncio.wait(self._running, timeout=end - loop.time())
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running)
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -63,6 +79,9 @@ class Server:
 
     async def _answer(self, request: web.Request, handle: Handle) -> web.StreamResponse:
         ours = message.OUR_SHIM in request.headers
+        task = asyncio.current_task()
+        assert task is not None
+        self._running.add(task)
         try:
             asked, attributes = message.decode(await request.read())
             async with self._slots:
@@ -73,12 +92,20 @@ class Server:
         except Exception as error:  # noqa: BLE001 - a runtime must get a CNI error, whatever happens here
             _log.exception("request failed for a reason nobody foresaw")
             return message.refusal(PlurimusError(f"internal error: {error!r}"), ours=ours)
+        finally:
+            self._running.discard(task)
 
     async def _healthz(self, _: web.Request) -> web.StreamResponse:
         return web.Response()
 
     async def _readyz(self, _: web.Request) -> web.StreamResponse:
         return web.Response(status=500, text="shutting down\n") if self._stopping else web.Response()
+
+
+async def _close(_: web.Request, response: web.StreamResponse) -> None:
+    """One request a connection: it is closed, and the client told so, lest it sends another one there."""
+    response.force_close()
+    response.headers["Connection"] = "close"
 
 
 @web.middleware

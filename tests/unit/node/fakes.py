@@ -109,6 +109,9 @@ class FakePlugins:
 
     def forgive(self) -> None:
         """From now on nothing fails and nothing waits."""
+        for rule in self._rules:
+            if rule.opened is not None:
+                rule.opened.set()
         self._rules.clear()
 
     def made(self, verb: str = "") -> list[str]:
