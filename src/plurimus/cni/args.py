@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from plurimus.cni.errors import Code, RequestError
 
 VERBS = ("ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION")
+_OF_A_SANDBOX = ("ADD", "DEL", "CHECK")
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.\-]*")
 _REQUIRED = {
@@ -27,7 +28,10 @@ Pairs = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The CNI_* variables of one request, checked for its verb."""
+    """The CNI_* variables of one request, checked for its verb.
+
+    GC, STATUS and VERSION concern no sandbox: of theirs only the path is read.
+    """
 
     verb: str
     container_id: str = ""
@@ -54,19 +58,19 @@ def parse_environment(env: Mapping[str, str], *, defaults: Mapping[str, str] | N
     missing = [name for name in _REQUIRED.get(verb, ()) if name not in env]
     if missing:
         raise _invalid(f"required env variables [{','.join(missing)}] missing")
-    if env.get("CNI_CONTAINERID"):
-        check_container_id(env["CNI_CONTAINERID"])
-    if env.get("CNI_IFNAME"):
-        check_ifname(env["CNI_IFNAME"])
     if "\0" in "".join(env.values()):
         raise _invalid("an environment variable has a NUL character")
+    path = tuple(filter(None, env.get("CNI_PATH", "").split(":")))
+    if verb not in _OF_A_SANDBOX:
+        return Environment(verb, path=path)
+    container_id, ifname = check_container_id(env["CNI_CONTAINERID"]), check_ifname(env["CNI_IFNAME"])
     return Environment(
         verb=verb,
-        container_id=env.get("CNI_CONTAINERID", ""),
+        container_id=container_id,
         netns=env.get("CNI_NETNS", ""),
-        ifname=env.get("CNI_IFNAME", ""),
+        ifname=ifname,
         args=parse_args(env.get("CNI_ARGS", "")),
-        path=tuple(filter(None, env.get("CNI_PATH", "").split(":"))),
+        path=path,
         netns_override=env.get("CNI_NETNS_OVERRIDE", "").lower() in ("1", "true"),
     )
 
@@ -112,7 +116,7 @@ def parse_args(text: str) -> Pairs:
             reads the same text in most plugins, refuses it too).
     """
     pairs = []
-    for item in filter(None, text.split(";")):
+    for item in text.split(";") if text else ():
         key, equals, value = item.partition("=")
         if not equals or not key or "=" in value:
             raise _invalid(f"ARGS: invalid pair {item!r}, expected KEY=VALUE with one =")
