@@ -49,8 +49,15 @@ def require(version: str) -> str:
 
 
 def negotiate(version: str, offered: list[str]) -> str:
-    """The highest of `version` and `offered` that is not above 1.1.0 (CNI 1.1, `cniVersions`)."""
-    known = [v for v in {version, *offered} - {""} if parse(v) <= parse(CURRENT)]
+    """The highest of `version` and `offered` that is not above 1.1.0 (CNI 1.1, `cniVersions`).
+
+    Of two spellings of it, `1.1` and `1.1.0`, the one that can be used.
+
+    Raises:
+        ValueError: none of them is, or one is no version.
+    """
+    named = sorted({version, *offered} - {""})
+    known = [v for v in named if parse(v) <= parse(CURRENT)]
     if not known:
-        raise ValueError(f"none of the versions {sorted({version, *offered})} is supported")
-    return max(known, key=parse)
+        raise ValueError(f"none of the versions {named} is supported, the highest is {CURRENT}")
+    return max(known, key=lambda v: (parse(v), v in SUPPORTED))
