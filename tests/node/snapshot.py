@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-_LINK = ("ifname", "address", "mtu", "master", "qdisc", "flags", "link_netnsid")
+_LINK = ("ifname", "address", "mtu", "master", "qdisc", "link_netnsid")
 _ROUTE = ("dst", "gateway", "via", "dev", "table", "metric", "type", "protocol", "scope", "prefsrc", "nexthops")
+_BY_ITSELF = ("fe80:", "ff00:")
+"""What the kernel adds of IPv6 once a link has a carrier, which takes it a moment."""
 _LEFT_BY_DESIGN = ("last_reserved_ip.", "lock")
 """host-local never removes these two."""
 
@@ -44,11 +46,12 @@ def kernel(namespace: str | None = None) -> dict[str, Any]:
         (family, {key: route[key] for key in _ROUTE if key in route})
         for family in "46"
         for route in ip_json(f"-{family}", "route", "show", "table", "all", namespace=namespace)
+        if not route["dst"].startswith(_BY_ITSELF)
     ]
     return {
         "links": {link["ifname"]: _link(link) for link in links},
         "addresses": {
-            link["ifname"]: sorted(f"{each['local']}/{each['prefixlen']}" for each in link["addr_info"])
+            link["ifname"]: [f"{each['local']}/{each['prefixlen']}" for each in link["addr_info"] if _is_ours(each)]
             for link in addresses
         },
         "routes": sorted(routes, key=repr),
@@ -86,4 +89,9 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 def _link(link: dict[str, Any]) -> dict[str, Any]:
     kind = link.get("linkinfo", {}).get("info_kind", "")
-    return {"kind": kind, **{key: link[key] for key in _LINK if key in link}}
+    flags = [flag for flag in link["flags"] if flag not in ("NO-CARRIER", "LOWER_UP")]  # these take a moment, too
+    return {**{key: link[key] for key in _LINK if key in link}, "kind": kind, "flags": flags}
+
+
+def _is_ours(address: dict[str, Any]) -> bool:
+    return not str(address["local"]).startswith(_BY_ITSELF)
