@@ -44,6 +44,9 @@ class DeviceSource(Protocol):
 class Plugins(Protocol):
     """Runs CNI plugin executables."""
 
+    def find(self, kind: str, search: Sequence[str]) -> str:
+        """The path of the plugin `kind` in the folders `search`; an AttachmentError says that there is none."""
+
     async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
         """What the plugin `kind`, found in the folders `search`, prints on stdout when it succeeds.
 

@@ -29,16 +29,22 @@ _log = structlog.get_logger(__name__)
 
 
 class Attacher:
-    """Attaches and detaches the attachments of plans, keeping their records true."""
+    """Attaches and detaches the attachments of a sandbox for one request, keeping its record true."""
 
     def __init__(self, chain: Chain, records: Records, kernel: Kernel, *, side_by_side: bool = True) -> None:
         self._chain = chain
         self._records = records
         self._kernel = kernel
         self._side_by_side = side_by_side
+        self._begun: set[str] = set()
 
-    async def refuse_existing(self, plan: Plan) -> None:
-        """Refuse a plan whose interface names are taken, before anything is done (F37)."""
+    async def refuse_impossible(self, plan: Plan) -> None:
+        """Refuse a plan that names a plugin nobody installed or a taken interface (F37), before anything is done."""
+        for attachment in plan.attachments:
+            try:
+                self._chain.find(attachment.config)
+            except PlurimusError as error:
+                raise error.about(_subject(plan, attachment, "adding")) from None
         existing = await self._kernel.existing(plan.netns, [attachment.ifname for attachment in plan.attachments])
         for attachment in plan.attachments:
             if attachment.ifname in existing:
@@ -51,7 +57,7 @@ class Attacher:
         """Make every attachment; the results are in the plan's order and true after the route changes.
 
         Raises:
-            PlurimusError: the first failure; the caller undoes the plan with `undo`.
+            PlurimusError: the first failure; the caller undoes what was `begun`.
         """
         results: list[Result] = []
         for group in self._groups(plan.attachments):
@@ -71,6 +77,10 @@ class Attacher:
             if made:
                 await self._chain.cache(plan, attachment, settled[-1])
         return settled
+
+    def begun(self, plan: Plan) -> Plan:
+        """The plan with only those attachments that a plugin was called for."""
+        return replace(plan, attachments=tuple(a for a in plan.attachments if a.ifname in self._begun))
 
     async def undo(self, plan: Plan, *, beside: tuple[Attachment, ...] = ()) -> list[PlurimusError]:
         """Detach everything and forget the plan; what fails stays on record for the next DEL.
@@ -113,6 +123,7 @@ class Attacher:
         return order.groups(attachments) if self._side_by_side else [(attachment,) for attachment in attachments]
 
     async def _add(self, plan: Plan, attachment: Attachment) -> Result:
+        self._begun.add(attachment.ifname)
         with _logged(attachment):
             try:
                 return await self._chain.add(plan, attachment)
@@ -134,8 +145,8 @@ class Attacher:
 async def shielded_undo(
     attacher: Attacher, plan: Plan, cause: BaseException, *, beside: tuple[Attachment, ...] = ()
 ) -> list[PlurimusError]:
-    """Undo, however often the request is cancelled meanwhile; failures become notes of `cause` (S49)."""
-    task = asyncio.ensure_future(attacher.undo(plan, beside=beside))
+    """Undo what was begun, however often the request is cancelled meanwhile; failures become notes of `cause` (S49)."""
+    task = asyncio.ensure_future(attacher.undo(attacher.begun(plan), beside=beside))
     while not task.done():
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.shield(task)

@@ -31,6 +31,19 @@ class Chain:
         self._results = results
         self._search = tuple(search)
 
+    def find(self, config: NetworkConfig) -> None:
+        """Find all plugins of the network.
+
+        Raises:
+            AttachmentError: as ADD would, but nothing has run.
+        """
+        for plugin in config.plugins:
+            try:
+                if plugin["type"] != PASSTHRU:
+                    self._plugins.find(plugin["type"], self._search)
+            except PlurimusError as error:
+                raise _of_plugin(error, config, plugin, "add") from None
+
     async def add(self, plan: Plan, attachment: Attachment) -> Result:
         """Attach, and cache the result.
 
@@ -119,10 +132,7 @@ class Chain:
         try:
             return await self._plugins.run(plugin["type"], env=env, stdin=stdin, search=self._search)
         except PlurimusError as error:
-            if config.single:
-                raise
-            name = f' name="{plugin["name"]}"' if plugin.get("name") else ""
-            raise error.about(f'plugin type="{plugin["type"]}"{name} failed ({verb}): ') from None
+            raise _of_plugin(error, config, plugin, verb) from None
 
     async def _cached(self, plan: Plan, attachment: Attachment) -> dict[str, Any] | None:
         """The cached result in the configuration's version; one that cannot be read counts as none."""
@@ -145,3 +155,11 @@ class Chain:
             "CNI_IFNAME": attachment.ifname,
             "CNI_ARGS": args.format_args(attachment.args),
         }
+
+
+def _of_plugin(error: PlurimusError, config: NetworkConfig, plugin: PluginConf, verb: str) -> PlurimusError:
+    """The error with the plugin named, where the network is a list, in the words of the reference library."""
+    if config.single:
+        return error
+    name = f' name="{plugin["name"]}"' if plugin.get("name") else ""
+    return error.about(f'plugin type="{plugin["type"]}"{name} failed ({verb}): ')

@@ -78,7 +78,7 @@ async def _plan(context: Context, delegate: Delegate) -> Plan:
 
 
 async def _add(context: Context, known: Plan, wanted: Plan) -> Result:
-    await context.attacher.refuse_existing(wanted)
+    await context.attacher.refuse_impossible(wanted)
     await context.attacher.remember(replace(known, attachments=known.attachments + wanted.attachments))
     try:
         (made,) = await context.attacher.attach(wanted)

@@ -169,7 +169,7 @@ class Requests:
             raise
         for warning in plan.warnings:
             _log.warning(warning)
-        await context.attacher.refuse_existing(plan)
+        await context.attacher.refuse_impossible(plan)
         await self._undo_leftovers(context)
         await context.attacher.remember(plan)
         try:

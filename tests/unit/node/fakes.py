@@ -92,6 +92,8 @@ class FakePlugins:
         self.attached: set[tuple[str, str, str]] = set()
         """Container, namespace and interface."""
         self.answers: dict[str, Callable[[Call], object]] = {}
+        self.missing: set[str] = set()
+        """Types that are not installed."""
         self._rules: list[Rule] = []
         self._addresses = count(1)
 
@@ -118,9 +120,15 @@ class FakePlugins:
         """The calls as text, `VERB type interface`."""
         return [str(call) for call in self.calls if verb in ("", call.verb)]
 
+    def find(self, kind: str, search: Sequence[str]) -> str:
+        if kind in self.missing:
+            raise AttachmentError(f'failed to find plugin "{kind}" in path [{" ".join(search)}]')
+        return f"{search[0]}/{kind}"
+
     async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
         call = Call(kind, dict(env), json.loads(stdin), tuple(search))
         self.calls.append(call)
+        self.find(kind, search)
         key = (call.container, call.env.get("CNI_NETNS", ""), call.ifname)
         if call.verb == "ADD":
             self.attached.add(key)

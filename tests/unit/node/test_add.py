@@ -139,6 +139,23 @@ async def test_a_taken_interface_name_stops_the_add_before_anything_runs(taken: 
     assert node.left() == []
 
 
+async def test_a_pod_that_asks_for_what_is_not_installed_can_be_deleted() -> None:
+    """F22, F90: nothing has run, so no DEL has to; it could not, and the pod would stay for ever."""
+    node = Node()
+    node.network("b", chain=("x", "y"))
+    node.networks("a")
+    node.pod("a,b")
+    node.plugins.missing = {"y"}
+    error = await node.refused("ADD")
+    assert error.msg == (
+        '[default/pod/uid-1:b]: error adding container to network "b": plugin type="y" failed (add): '
+        'failed to find plugin "y" in path [/opt/cni/bin]'
+    )
+    assert node.plugins.made() == []
+    assert node.left() == []
+    await node.delete()
+
+
 async def test_the_plan_is_on_record_before_the_first_plugin_runs() -> None:
     """F13: so that every ADD can be undone, after any crash."""
     node = Node()

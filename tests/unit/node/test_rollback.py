@@ -29,14 +29,14 @@ def dels(count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("position", range(5))
-async def test_all_that_was_planned_is_undone_in_reverse_order(position: int) -> None:
-    """F1: the failed one too, which may have made something."""
+async def test_all_that_was_begun_is_undone_in_reverse_order(position: int) -> None:
+    """F1: the failed one too, which may have made something; no plugin is called that was not called before."""
     node = five()
     node.plugins.fail("ADD", IFNAMES[position])
     error = await node.refused("ADD")
     assert error.msg.endswith(f"no ADD of {IFNAMES[position]} today")
     assert node.plugins.made("ADD") == [f"ADD {name}" for name in ALL[: position + 1]]
-    assert node.plugins.made("DEL")[-position - 1 :] == dels(position + 1)
+    assert node.plugins.made("DEL") == dels(position + 1)
     assert node.left() == []
 
 
@@ -76,7 +76,7 @@ async def test_an_answer_that_is_no_result_is_a_failure(answer: bytes) -> None:
     node = five()
     node.plugins.answers["b"] = lambda _: answer
     await node.refused("ADD")
-    assert node.plugins.made("DEL")[-3:] == dels(3)
+    assert node.plugins.made("DEL") == dels(3)
     assert node.left() == []
 
 
@@ -164,7 +164,7 @@ async def test_a_cancelled_add_is_undone(position: int) -> None:
     adding.cancel()
     with pytest.raises(asyncio.CancelledError):
         await adding
-    assert node.plugins.made("DEL")[-position - 1 :] == dels(position + 1)
+    assert node.plugins.made("DEL") == dels(position + 1)
     assert node.left() == []
 
 
