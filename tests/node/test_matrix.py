@@ -51,7 +51,8 @@ def expected(pod: Sandbox, version: str) -> dict[str, Any]:
     ]
     family = {"version": "4"} if version in MIDDLE else {}
     ips = [{**family, "interface": 2, "address": address, "gateway": gateway}]
-    return {"cniVersion": version, "interfaces": interfaces, "ips": ips, "routes": [route], "dns": DNS}
+    document = {"cniVersion": version, "interfaces": interfaces, "ips": ips, "routes": [route], "dns": DNS}
+    return document if version in MIDDLE else dict(sorted(document.items()))  # the order of the reference library
 
 
 @versions
@@ -61,7 +62,7 @@ def test_add_attaches_all_networks_and_answers_in_the_shape_of_its_version(node:
     pod = sandbox(node, version, form)
     result = pod.add()
     assert result == expected(pod, version)
-    assert list(result) == list(expected(pod, version))  # the order of the reference library
+    assert list(result) == list(expected(pod, version))
     assert pod.addresses() == {"eth0": ["10.244.0.2/24"], "net1": ["10.10.0.2/24"]}
     assert pod.default_routes() == {("10.244.0.1", "eth0")}
     assert pod.links()["net1"]["linkinfo"]["info_kind"] == "macvlan"

@@ -50,8 +50,8 @@ class CachedAttachment:
         optional = {
             "netns": self.netns,
             "cniArgs": [list(pair) for pair in self.args],
-            "capabilityArgs": self.capability_args,
-            "result": self.result,
+            "capabilityArgs": dict(sorted(self.capability_args.items())),
+            "result": gojson.ordered(self.result),
         }
         document |= {key: value for key, value in optional.items() if value}
         return gojson.escape_html(json.dumps(document, separators=(",", ":"), ensure_ascii=False)).encode()

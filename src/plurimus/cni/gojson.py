@@ -61,6 +61,13 @@ def encode(value: Any, *, indent: int | None = None) -> str:
     return escape_html(text)
 
 
+def ordered(value: Any) -> Any:
+    """`value` with the keys of all its objects sorted, as Go leaves a generic object."""
+    if isinstance(value, dict):
+        return {key: ordered(value[key]) for key in sorted(value)}
+    return [ordered(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def escape_html(text: str) -> str:
     """Escape what Go's encoder escapes; such characters only occur inside JSON strings."""
     for character, escaped in _ESCAPED.items():
@@ -132,7 +139,7 @@ def _checked(value: Any, depth: int) -> Any:
 
 
 def _shape(value: Any, into: Any) -> Any:
-    """Rename keys and drop nulls wherever `into` has a struct, so that msgspec finds its fields."""
+    """Rename keys wherever `into` has a struct, so that msgspec finds its fields, and drop nulls that mean a default."""
     origin, arguments = _parts(into)
     if origin in (types.UnionType, typing.Union):
         choices = [choice for choice in arguments if choice is not type(None)]
@@ -140,7 +147,8 @@ def _shape(value: Any, into: Any) -> Any:
     if isinstance(value, list) and origin in (list, tuple):
         return [_shape(item, arguments[0]) for item in value]
     if isinstance(value, dict) and origin is dict:
-        return {key: _shape(item, arguments[1]) for key, item in value.items()}
+        of = arguments[1]
+        return {key: _shape(item, of) for key, item in value.items() if item is not None or of is Any}
     if isinstance(value, dict) and isinstance(into, type) and issubclass(into, msgspec.Struct):
         fields = _fields(into)
         folded = fold(value, fields)

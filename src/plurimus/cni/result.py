@@ -145,7 +145,7 @@ def dump(result: Result, to: str) -> dict[str, Any]:
         document["routes"] = builtin["routes"]
     if builtin["dns"] or not modern:
         document["dns"] = builtin["dns"]
-    return document
+    return gojson.ordered(document) if modern else document  # the reference library takes these through a map
 
 
 def encode(result: Result, to: str) -> bytes:
