@@ -139,7 +139,7 @@ def _checked(value: Any, depth: int) -> Any:
 
 
 def _shape(value: Any, into: Any) -> Any:
-    """Rename keys wherever `into` has a struct, so that msgspec finds its fields, and drop nulls that mean a default."""
+    """Rename keys wherever `into` has a struct, so that msgspec finds its fields; drop nulls that mean a default."""
     origin, arguments = _parts(into)
     if origin in (types.UnionType, typing.Union):
         choices = [choice for choice in arguments if choice is not type(None)]
