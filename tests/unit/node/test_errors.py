@@ -127,6 +127,31 @@ async def test_a_verb_the_version_does_not_have_is_refused(verb: str, version: s
     assert error.msg.endswith(f"config version does not allow {verb}")
 
 
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        pytest.param(lambda node: node.pod("[null]"), "expected an object, got null", id="null-element"),
+        pytest.param(lambda node: node.pod(default="[]"), "expected exactly one network, got 0", id="default-empty"),
+        pytest.param(lambda node: node.pod(default="[null]"), "expected an object, got null", id="default-null"),
+        pytest.param(lambda node: node.network("a", args=["x"]), "'args' and 'args.cni' must be objects", id="args"),
+        pytest.param(lambda node: node.network("a", args={"cni": 5}), "'args.cni' must be objects", id="args-cni"),
+        pytest.param(
+            lambda node: node.network("a", capabilities={"ips": "yes"}), "'capabilities' must", id="capability"
+        ),
+        pytest.param(lambda node: node.network("a", '{"plugins": []}'), "'plugins' is empty", id="no-plugins"),
+    ],
+)
+async def test_input_that_no_pod_should_have_is_told_in_words(spoil: Any, words: str) -> None:
+    """S32."""
+    node = Node()
+    node.networks("a")
+    spoil(node)
+    error = await node.refused("ADD")
+    assert words in error.msg
+    assert error.code == Code.INVALID_CONFIG
+    assert node.plugins.made() == []
+
+
 def _everywhere(node: Node) -> dict[str, Any]:
     """Keys with a secret in the runtime's configuration; one in the definition and one in the annotation too."""
     node.network("a", password=SECRET, ipam={"token": SECRET})
