@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import platform
 import re
 import shutil
 import subprocess
@@ -14,9 +15,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = [ROOT / "shim" / name for name in ("shim.c", "text.c")]
+SOURCES = sorted((ROOT / "shim").glob("*.c"))
 FLAGS = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-Os", "-static", "-s"]
 TARGETS = {"amd64": "x86_64-linux-musl", "arm64": "aarch64-linux-musl"}
+MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def version() -> str:
@@ -36,16 +38,22 @@ def compiler(target: str | None) -> list[str]:
     if importlib.util.find_spec("ziglang") is None:
         what = f"for {target} " if target else "without a C compiler "
         raise SystemExit(f"build_shim: building {what}needs the Python package ziglang: pip install ziglang")
-    zig = [sys.executable, "-m", "ziglang", "cc"]
-    return zig if target is None else [*zig, "-target", TARGETS[target]]
+    # always a named target: ziglang has the C library of this machine only to link dynamically
+    machine = target or MACHINES.get(platform.machine())
+    if machine is None:
+        raise SystemExit(f"build_shim: there is no C compiler, and no target for {platform.machine()}; install gcc")
+    return [sys.executable, "-m", "ziglang", "cc", "-target", TARGETS[machine]]
 
 
 def build(output: Path, target: str | None = None) -> None:
-    """Compile to `output`; an existing file is replaced at once, so one that runs stays whole."""
+    """Compile to `output`; an existing file is replaced at once, or, if that fails, not at all."""
     output.parent.mkdir(parents=True, exist_ok=True)
     temporary = output.with_name(f".{output.name}.new")
     define = f'-DPLURIMUS_VERSION="{version()}"'
-    subprocess.run([*compiler(target), *FLAGS, define, "-o", str(temporary), *map(str, SOURCES)], check=True)
+    command = [*compiler(target), *FLAGS, define, "-o", str(temporary), *map(str, SOURCES)]
+    if subprocess.run(command, check=False).returncode != 0:
+        temporary.unlink(missing_ok=True)
+        raise SystemExit("build_shim: the compiler failed, see above; the older shim is as it was")
     temporary.replace(output)
 
 

@@ -40,9 +40,9 @@ if [ ! -e "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
   printf '%s' "$wanted" >"$stamp"
 fi
 
-[ build/plurimus-shim -nt shim/shim.c ] || {
+if [ ! -e build/plurimus-shim ] || [ -n "$(find shim tools/build_shim.py -type f -newer build/plurimus-shim)" ]; then
   say "building the shim"
   .venv/bin/python tools/build_shim.py build/plurimus-shim
-}
+fi
 
 tools/cni_plugins.sh build/cni-bin
