@@ -34,12 +34,28 @@ void text_printf(struct text *text, const char *format, ...) {
   if (n > 0) text_add(text, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
 }
 
+/* How many bytes the UTF-8 character at data[0] has; 0 where there is none (RFC 3629). */
+static size_t utf8_length(const char *data, size_t length) {
+  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+  unsigned char c = (unsigned char)data[0];
+  size_t n = c < 0x80 ? 1 : c < 0xc0 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf8 ? 4 : 0;
+  if (n == 0 || n > length) return 0;
+  uint32_t point = n == 1 ? c : c & (0x7fu >> n);
+  for (size_t i = 1; i < n; i++) {
+    if (((unsigned char)data[i] & 0xc0) != 0x80) return 0;
+    point = point << 6 | ((unsigned char)data[i] & 0x3f);
+  }
+  return point < least[n] || point >> 11 == 0x1b || point > 0x10ffff ? 0 : n;
+}
+
 void text_add_json(struct text *text, const char *data, size_t length) {
-  for (size_t i = 0; i < length; i++) {
+  for (size_t i = 0, n; i < length; i += n ? n : 1) {
     unsigned char c = (unsigned char)data[i];
+    n = utf8_length(data + i, length - i);
     if (c == '"' || c == '\\') text_add(text, "\\", 1);
     if (c < 0x20) text_printf(text, "\\u%04x", c);
-    else text_add(text, data + i, 1);
+    else if (n == 0) text_add(text, "\xef\xbf\xbd", 3);
+    else text_add(text, data + i, n);
   }
 }
 
@@ -54,7 +70,8 @@ void text_add_base64(struct text *text, const char *data, size_t length) {
   }
 }
 
-/* ---- JSON: finding one value.  Each function returns the offset behind what it skips, or `length`. */
+/* ---- JSON: finding one value.  Each function returns the offset behind what it skips, beyond `length` where the data
+ * ends within it. */
 
 static size_t skip_blank(const char *data, size_t length, size_t at) {
   while (at < length && strchr(" \t\r\n", data[at]) && data[at]) at++;
@@ -66,7 +83,7 @@ static size_t skip_string(const char *data, size_t length, size_t at) {
     if (data[at] == '\\') at++;
     else if (data[at] == '"') return at + 1;
   }
-  return length;
+  return length + 1;
 }
 
 static size_t skip_value(const char *data, size_t length, size_t at) {
@@ -82,7 +99,14 @@ static size_t skip_value(const char *data, size_t length, size_t at) {
     }
     if (depth == 0 && c == '"') return at;
   }
-  return length;
+  return length + 1;
+}
+
+int json_is_object(const char *data, size_t length) {
+  size_t at = skip_blank(data, length, 0);
+  if (at >= length || data[at] != '{') return 0;
+  size_t end = skip_value(data, length, at);
+  return end <= length && data[end - 1] == '}' && skip_blank(data, length, end) == length;
 }
 
 const char *json_find(const char *data, size_t length, const char *key, size_t *value_length) {
@@ -97,7 +121,7 @@ const char *json_find(const char *data, size_t length, const char *key, size_t *
     if (at >= length || data[at] != ':') return found;
     size_t value = skip_blank(data, length, at + 1);
     size_t end = skip_value(data, length, value);
-    if (end >= length) return found;
+    if (end >= length || end == value) return found;
     if (behind - name - 1 == strlen(key) && strncasecmp(data + name, key, strlen(key)) == 0) {
       found = data + value;
       *value_length = end - value;
@@ -108,21 +132,67 @@ const char *json_find(const char *data, size_t length, const char *key, size_t *
   }
 }
 
-void json_string(const char *data, size_t length, const char *key, char *into, size_t room) {
+const char *json_next(const char *data, size_t length, size_t *at, size_t *value_length) {
+  size_t before = *at ? *at : skip_blank(data, length, 0);
+  if (before >= length || data[before] != (*at ? ',' : '[')) return NULL;
+  size_t value = skip_blank(data, length, before + 1), end = skip_value(data, length, value);
+  if (end >= length || end == value) return NULL;
+  *at = skip_blank(data, length, end);
+  *value_length = end - value;
+  return data + value;
+}
+
+/* The code unit of \uXXXX at data[0..length), or -1. */
+static int32_t unit(const char *data, size_t length) {
+  int32_t value = 0;
+  if (length < 6 || data[0] != '\\' || data[1] != 'u') return -1;
+  for (int i = 2; i < 6; i++) {
+    int c = tolower((unsigned char)data[i]);
+    if (!isxdigit(c)) return -1;
+    value = value << 4 | (isdigit(c) ? c - '0' : c - 'a' + 10);
+  }
+  return value;
+}
+
+/* Decode one escape to `out`, at most 4 bytes; returns how long it was written, 0 if it is none or a NUL. */
+static size_t unescape(const char *data, size_t length, char *out, size_t *used) {
+  static const char letters[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
+  const char *letter = length > 1 ? memchr(letters, data[1], sizeof letters - 1) : NULL;
+  if (letter) {
+    out[(*used)++] = meant[letter - letters];
+    return 2;
+  }
+  int32_t point = unit(data, length), low = length > 6 ? unit(data + 6, length - 6) : -1;
+  int pair = point >> 10 == 0xd800 >> 10 && low >> 10 == 0xdc00 >> 10;
+  if (point <= 0) return 0;
+  if (pair) point = 0x10000 + ((point & 0x3ff) << 10) + (low & 0x3ff);
+  else if (point >> 11 == 0x1b) point = 0xfffd; /* half a pair: as Go reads it */
+  int more = point < 0x80 ? 0 : point < 0x800 ? 1 : point < 0x10000 ? 2 : 3;
+  static const unsigned char head[] = {0, 0xc0, 0xe0, 0xf0};
+  out[(*used)++] = (char)(head[more] | point >> (6 * more));
+  while (more-- > 0) out[(*used)++] = (char)(0x80 | (point >> (6 * more) & 0x3f));
+  return pair ? 12 : 6;
+}
+
+int json_string(const char *data, size_t length, const char *key, char *into, size_t room) {
   size_t n = 0, used = 0;
   const char *value = json_find(data, length, key, &n);
-  if (!value || n < 3 || value[0] != '"' || n >= room) return;
+  if (!value || value[0] == 'n' || (value[0] == '"' && n == 2)) return 0;
+  if (value[0] != '"' || n >= room) return -1;
   char *copy = malloc(n);
   if (!copy) _exit(1);
-  for (size_t i = 1; i + 1 < n; i++) {
-    if (value[i] == '\\' && (++i + 1 >= n || !strchr("/\"\\", value[i]))) goto done;
-    if (value[i] == '\0') goto done;
-    copy[used++] = value[i];
+  for (size_t i = 1, step; i + 1 < n; i += step) {
+    step = value[i] == '\\' ? unescape(value + i, n - 1 - i, copy, &used) : value[i] ? 1 : 0;
+    if (step == 0) {
+      free(copy);
+      return -1;
+    }
+    if (value[i] != '\\') copy[used++] = value[i];
   }
   memcpy(into, copy, used);
   into[used] = '\0';
-done:
   free(copy);
+  return 1;
 }
 
 double json_number(const char *data, size_t length, const char *key, double otherwise, double least, double most) {
@@ -137,62 +207,6 @@ double json_number(const char *data, size_t length, const char *key, double othe
   return parsed > most ? most : parsed;
 }
 
-/* ---- HTTP */
-
-static int is_header(const char *line, const char *end, const char *name, const char **value) {
-  size_t n = strlen(name);
-  if ((size_t)(end - line) <= n || strncasecmp(line, name, n) != 0 || line[n] != ':') return 0;
-  for (*value = line + n + 1; *value < end && **value == ' ';) (*value)++;
-  return 1;
-}
-
-/* Join the chunks where they stand; the length of the whole, or -1 when it is cut off. */
-static long long join_chunks(char *body, size_t length) {
-  size_t from = 0, to = 0;
-  for (;;) {
-    char *line = body + from, *end = memmem(line, length - from, "\r\n", 2);
-    if (!end || !isxdigit((unsigned char)*line)) return -1;
-    unsigned long long size = strtoull(line, NULL, 16);
-    from = (size_t)(end - body) + 2;
-    if (size == 0) return (long long)to;
-    if (length - from < 2 || size > length - from - 2) return -1;
-    memmove(body + to, body + from, size);
-    to += size;
-    from += size + 2;
-  }
-}
-
-int parse_answer(char *data, size_t length, struct answer *answer) {
-  char *blank = length ? memmem(data, length, "\r\n\r\n", 4) : NULL;
-  if (!blank || length < 13 || strncmp(data, "HTTP/1.", 7) != 0 || data[8] != ' ') return -1;
-  for (int i = 9; i < 12; i++)
-    if (!isdigit((unsigned char)data[i])) return -1;
-  answer->status = (data[9] - '0') * 100 + (data[10] - '0') * 10 + data[11] - '0';
-  answer->exit_code = -1;
-  answer->body = blank + 4;
-  answer->length = length - (size_t)(answer->body - data);
-  long long announced = -1;
-  int chunked = 0;
-  for (char *line = data; line < blank;) {
-    char *end = memmem(line, (size_t)(blank + 2 - line), "\r\n", 2);
-    const char *value;
-    if (is_header(line, end, "Content-Length", &value)) {
-      if (!isdigit((unsigned char)*value)) return -1;
-      announced = strtoll(value, NULL, 10);
-    } else if (is_header(line, end, "Transfer-Encoding", &value)) {
-      chunked = end - value >= 7 && strncasecmp(value, "chunked", 7) == 0;
-    } else if (is_header(line, end, "Plurimus-Exit", &value)) {
-      answer->exit_code = value < end && *value == '0' ? 0 : 1;
-    }
-    line = end + 2;
-  }
-  if (chunked) announced = join_chunks(answer->body, answer->length);
-  if (chunked && announced < 0) return -1;
-  if (announced >= 0 && (unsigned long long)announced > answer->length) return -1;
-  if (announced >= 0) answer->length = (size_t)announced;
-  return 0;
-}
-
 /* ---- names */
 
 int is_container_id(const char *text) {
@@ -204,7 +218,7 @@ int is_container_id(const char *text) {
 
 int is_ifname(const char *text) {
   if (!*text || strlen(text) > 15 || !strcmp(text, ".") || !strcmp(text, "..")) return 0;
-  for (; *text; text++)
-    if (*text == '/' || *text == ':' || isspace((unsigned char)*text)) return 0;
+  for (; *text; text++) /* narrower than the kernel: it becomes part of a file's name and of JSON */
+    if (*text <= ' ' || *text > '~' || *text == '/' || *text == ':') return 0;
   return 1;
 }
