@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import signal
+import sys
+import termios
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -80,7 +83,10 @@ async def _ended(pid: int, outputs: Sequence[_Output], timeout: float) -> int:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
         # a killed program may stay in the kernel for a while; its number is free only once it has gone
-        await asyncio.shield(_readable(loop, pidfd))
+        gone = _readable(loop, pidfd)
+        while not gone.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(gone)
         _reap(pid)
         raise
     finally:
@@ -125,9 +131,16 @@ class _Output:
         loop.add_reader(self.reader, self._on_data, loop, ended)
 
     def content(self) -> bytes:
-        """All that was written until now."""
-        while self._read():
-            pass
+        """All that was written until now; a child that goes on writing is not listened to.
+
+        Raises:
+            OutputTooLong: it is more than `MOST_OUTPUT`.
+        """
+        waiting = int.from_bytes(fcntl.ioctl(self.reader, termios.FIONREAD, bytes(4)), sys.byteorder)
+        while waiting > 0:
+            waiting -= self._read()
+        if len(self._data) > MOST_OUTPUT:
+            raise OutputTooLong
         return bytes(self._data)
 
     def _on_data(self, loop: asyncio.AbstractEventLoop, ended: asyncio.Future[None]) -> None:
@@ -136,11 +149,8 @@ class _Output:
         elif len(self._data) > MOST_OUTPUT and not ended.done():
             ended.set_exception(OutputTooLong())
 
-    def _read(self) -> bool:
-        """Whether there was something; what is above the limit is dropped."""
-        try:
-            data = os.read(self.reader, 65536)
-        except BlockingIOError:
-            return False
+    def _read(self) -> int:
+        """How many bytes there were; what is above the limit is dropped."""
+        data = os.read(self.reader, 65536)
         self._data += data[: max(0, MOST_OUTPUT + 1 - len(self._data))]
-        return bool(data)
+        return len(data)
