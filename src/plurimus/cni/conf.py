@@ -11,16 +11,53 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from plurimus.cni import args, gojson, version
-from plurimus.cni.errors import Code, ConfigError
+from plurimus.cni.errors import Code, ConfigError, RequestError
+from plurimus.cni.result import DNS
 
 PluginConf = dict[str, Any]
+T = TypeVar("T")
 
 _LIST_KEYS = ("cniVersion", "cniVersions", "name", "type", "plugins", "disableCheck", "disableGC",
               "loadOnlyInlinedPlugins")  # fmt: skip
-_PLUGIN_KEYS = ("name", "cniVersion", "type", "capabilities", "args", "prevResult", "runtimeConfig", "ipam")
+_PLUGIN_KEYS = ("name", "cniVersion", "type", "capabilities", "args", "prevResult", "runtimeConfig", "ipam", "dns")
+
+
+class _Head(msgspec.Struct, frozen=True, rename="camel"):
+    """What both forms of a configuration have; the structs here say which types their known keys have."""
+
+    cni_version: str = ""
+    name: str = ""
+    type: str = ""
+
+
+class _List(msgspec.Struct, frozen=True, rename="camel"):
+    cni_versions: list[str] = []
+    plugins: list[Any] | None = None
+
+
+class _Arguments(msgspec.Struct, frozen=True):
+    cni: dict[str, Any] = {}
+
+
+class _Ipam(msgspec.Struct, frozen=True):
+    type: str = ""
+
+
+class _Plugin(msgspec.Struct, frozen=True, rename="camel"):
+    name: str = ""
+    cni_version: str = ""
+    type: str = ""
+    capabilities: dict[str, bool] = {}
+    args: _Arguments = _Arguments()
+    prev_result: dict[str, Any] = {}
+    runtime_config: dict[str, Any] = {}
+    ipam: _Ipam = _Ipam()
+    dns: DNS = DNS()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,31 +113,26 @@ def parse(
         ConfigError: code 7 (code 6 where it is no JSON, code 1 for an unknown version).
     """
     raw = _object(source)
-    name = raw.get("name") or default_name
-    if not isinstance(name, str):
-        raise ConfigError(f"network configuration: 'name' is {gojson.kind(name)}, expected a string")
+    head = _typed(raw, _Head, "network configuration")
+    name = head.name or default_name
     if name and not args.is_network_name(name):
         raise ConfigError(f"network configuration: invalid characters in network name: {name!r}")
-    cni_version = _version(raw, name)
-    if raw.get("type"):
-        cni_version = version.require(cni_version)
-        return NetworkConfig(name, cni_version, (_plugin(raw, name),), single=True)
-    cni_version = version.require(cni_version or list_version)
-    inlined = _flag(raw, "loadOnlyInlinedPlugins", name)
-    plugins = raw.get("plugins")
-    if plugins is None and not (allow_no_plugins and not inlined):
-        raise ConfigError(f"network configuration {name!r}: a configuration must have 'type' or 'plugins'")
-    if not isinstance(plugins or [], list):
-        raise ConfigError(f"network configuration {name!r}: 'plugins' is {gojson.kind(plugins)}, expected a list")
-    if plugins == [] and not allow_no_plugins:
-        raise ConfigError(f"network configuration {name!r}: 'plugins' is empty, expected at least one plugin")
+    subject = f"network configuration {name!r}"
+    if head.type:
+        return NetworkConfig(name, _supported(head.cni_version, subject), (_plugin(raw, subject),), single=True)
+    chain, inlined = _typed(raw, _List, subject), _flag(raw, "loadOnlyInlinedPlugins", subject)
+    cni_version = _supported(_best(head.cni_version, chain.cni_versions, subject) or list_version, subject)
+    if chain.plugins is None and (inlined or not allow_no_plugins):
+        raise ConfigError(f"{subject}: a configuration must have 'type' or 'plugins'")
+    if chain.plugins == []:
+        raise ConfigError(f"{subject}: 'plugins' is empty, expected at least one plugin")
     return NetworkConfig(
         name,
         cni_version,
-        tuple(_plugin(plugin, name) for plugin in plugins or []),
+        tuple(_plugin(plugin, subject) for plugin in chain.plugins or ()),
         single=False,
-        disable_check=_flag(raw, "disableCheck", name),
-        disable_gc=_flag(raw, "disableGC", name),
+        disable_check=_flag(raw, "disableCheck", subject),
+        disable_gc=_flag(raw, "disableGC", subject),
         load_only_inlined=inlined,
         extra=tuple((key, value) for key, value in raw.items() if key not in _LIST_KEYS),
     )
@@ -108,9 +140,10 @@ def parse(
 
 def with_plugins(config: NetworkConfig, more: list[PluginConf]) -> NetworkConfig:
     """`config` with plugins from its sub-directory appended (CNI 1.1)."""
-    plugins = config.plugins + tuple(_plugin(plugin, config.name) for plugin in more)
+    subject = f"network configuration {config.name!r}"
+    plugins = config.plugins + tuple(_plugin(plugin, subject) for plugin in more)
     if not plugins:
-        raise ConfigError(f"network configuration {config.name!r}: no plugins, neither in the file nor beside it")
+        raise ConfigError(f"{subject}: no plugins, neither in the file nor beside it")
     return replace(config, plugins=plugins)
 
 
@@ -144,44 +177,48 @@ def _object(source: bytes | str | Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigError(f"network configuration: {error}", code=Code.DECODING_FAILURE) from error
 
 
-def _version(raw: Mapping[str, Any], name: str) -> str:
-    """`cniVersion`, raised to the best of `cniVersions`; empty where the configuration has neither."""
-    single, offered = raw.get("cniVersion") or "", raw.get("cniVersions") or []
-    if not isinstance(single, str) or not isinstance(offered, list) or not all(isinstance(v, str) for v in offered):
-        raise ConfigError(
-            f"network configuration {name!r}: 'cniVersion' must be a string, 'cniVersions' a list of them"
-        )
+def _typed(raw: Mapping[str, Any], into: type[T], subject: str) -> T:
+    """The known keys of `raw`, each of the type it must have; the error names the place and not the value."""
     try:
-        return version.negotiate(single, offered) if offered else single
+        return gojson.convert(raw, into)
     except ValueError as error:
-        raise ConfigError(f"network configuration {name!r}: {error}", code=Code.INCOMPATIBLE_VERSION) from error
+        raise ConfigError(f"{subject}: {error}") from error
 
 
-def _flag(raw: Mapping[str, Any], key: str, name: str) -> bool:
+def _best(own: str, offered: list[str], subject: str) -> str:
+    """`cniVersion`, raised to the best of `cniVersions`; empty where the list has neither."""
+    try:
+        return version.negotiate(own, offered) if offered else own
+    except ValueError as error:
+        raise ConfigError(f"{subject}: {error}", code=Code.INCOMPATIBLE_VERSION) from error
+
+
+def _supported(cni_version: str, subject: str) -> str:
+    try:
+        return version.require(cni_version)
+    except RequestError as error:
+        raise ConfigError(f"{subject}: {error.msg}", details=error.details, code=error.code) from error
+
+
+def _flag(raw: Mapping[str, Any], key: str, subject: str) -> bool:
     value = raw.get(key)
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
     if value is None or isinstance(value, bool):
         return bool(value)
-    raise ConfigError(f"network configuration {name!r}: {key!r} must be true or false, not {gojson.kind(value)}")
+    raise ConfigError(f"{subject}: {key!r} must be true or false, not {gojson.kind(value)}")
 
 
-def _plugin(raw: object, name: str) -> PluginConf:
+def _plugin(raw: object, subject: str) -> PluginConf:
     """One plugin object with its known keys spelled right and of the right type."""
-    where = f"network configuration {name!r}: plugin"
     try:
         plugin = gojson.fold(raw, _PLUGIN_KEYS)
     except ValueError as error:
-        raise ConfigError(f"{where}: {error}") from error
+        raise ConfigError(f"{subject}: plugin: {error}") from error
     kind = plugin.get("type")
     if not isinstance(kind, str) or not kind:
-        raise ConfigError(f"{where} without 'type'")
+        raise ConfigError(f"{subject}: plugin without 'type'")
     if "/" in kind or kind in (".", "..") or "\0" in kind:
-        raise ConfigError(f"{where} type {kind!r}: expected the name of an executable, not a path")
-    capabilities = plugin.get("capabilities") or {}
-    if not isinstance(capabilities, dict) or not all(isinstance(v, bool) for v in capabilities.values()):
-        raise ConfigError(f"{where} {kind!r}: 'capabilities' must map names to true or false")
-    arguments = plugin.get("args")
-    if not isinstance(arguments or {}, dict) or not isinstance((arguments or {}).get("cni") or {}, dict):
-        raise ConfigError(f"{where} {kind!r}: 'args' and 'args.cni' must be objects")
+        raise ConfigError(f"{subject}: plugin type {kind!r}: expected the name of an executable, not a path")
+    _typed(plugin, _Plugin, f"{subject}: plugin {kind!r}")
     return plugin

@@ -82,7 +82,6 @@ def test_addresses_a_pod_asks_for_count_as_destinations() -> None:
         pytest.param({"type": "macvlan", "ipam": {"type": "dhcp"}}, id="routes-known-to-dhcp-only"),
         pytest.param({"type": "tuning", "sysctl": {"net.ipv4.conf.all.arp_ignore": "1"}}, id="sysctls-of-the-pod"),
         pytest.param({"type": "macvlan", "ipam": {"type": "static", "addresses": "wrong"}}, id="malformed"),
-        pytest.param({"type": "macvlan", "ipam": ["wrong"]}, id="ipam-is-a-list"),
         pytest.param(macvlan(subnet="no subnet"), id="no-subnet"),
     ],
 )  # fmt: skip

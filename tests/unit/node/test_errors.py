@@ -133,10 +133,12 @@ async def test_a_verb_the_version_does_not_have_is_refused(verb: str, version: s
         pytest.param(lambda node: node.pod("[null]"), "expected an object, got null", id="null-element"),
         pytest.param(lambda node: node.pod(default="[]"), "expected exactly one network, got 0", id="default-empty"),
         pytest.param(lambda node: node.pod(default="[null]"), "expected an object, got null", id="default-null"),
-        pytest.param(lambda node: node.network("a", args=["x"]), "'args' and 'args.cni' must be objects", id="args"),
-        pytest.param(lambda node: node.network("a", args={"cni": 5}), "'args.cni' must be objects", id="args-cni"),
         pytest.param(
-            lambda node: node.network("a", capabilities={"ips": "yes"}), "'capabilities' must", id="capability"
+            lambda node: node.network("a", args=["x"]), "Expected `object`, got `array` - at `$.args`", id="args"
+        ),
+        pytest.param(lambda node: node.network("a", args={"cni": 5}), "got `int` - at `$.args.cni`", id="args-cni"),
+        pytest.param(
+            lambda node: node.network("a", capabilities={"ips": "yes"}), "Expected `bool`, got `str`", id="capability"
         ),
         pytest.param(lambda node: node.network("a", '{"plugins": []}'), "'plugins' is empty", id="no-plugins"),
     ],
