@@ -15,12 +15,13 @@ import structlog
 from plurimus.cni.errors import ConfigError
 
 NAME = "multus.sock"
+BACKLOG = 1024
 _LONGEST = 107
 _log = structlog.get_logger(__name__)
 
 
 class Listener:
-    """A bound unix socket; `close` removes its file, unless another daemon has put its own there."""
+    """A unix socket that is listened on; `close` removes its file, unless another daemon has put its own there."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
@@ -30,9 +31,11 @@ class Listener:
             _prepare(folder)
             _remove_stale(self.path)
             self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-            # nobody can connect before listen(), so the mode is in place in time
+            # nobody can connect before listen(), so the mode is in place in time; and as long as nobody can,
+            # a second daemon takes the socket for a dead one's
             self.socket.bind(str(self.path))
             self.path.chmod(0o600)
+            self.socket.listen(BACKLOG)
             self._inode = self.path.stat().st_ino
         except OSError as error:
             raise ConfigError(f"socketDir: cannot listen on {self.path}: {error.strerror}") from error

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from plurimus.cni.errors import PlurimusError
 from plurimus.node import hotplug, message
+from plurimus.node.listener import BACKLOG
 from plurimus.node.message import InterfaceAttributes
 from plurimus.node.request import Outcome, Request, Requests
 
@@ -52,7 +53,7 @@ class Server:
             app.router.add_post(path, handler)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_LAST_WORDS, keepalive_timeout=0)
         await self._runner.setup()
-        await web.SockSite(self._runner, listener, backlog=1024).start()
+        await web.SockSite(self._runner, listener, backlog=BACKLOG).start()
 
     async def stop(self) -> None:
         """Say that it is not ready, let requests end, cancel what is left and wait until that is undone (S39).

@@ -57,6 +57,15 @@ def test_a_daemon_that_is_listening_keeps_its_socket(tmp_path: Path) -> None:
     first.close()
 
 
+def test_a_daemon_that_is_starting_keeps_its_socket(tmp_path: Path) -> None:
+    """It listens from the moment it has its place, or another one started at once would take that for a dead one's."""
+    first = Listener(tmp_path)
+    with pytest.raises(ConfigError, match="another daemon is listening on"):
+        Listener(tmp_path)
+    assert first.path.exists()
+    first.close()
+
+
 def test_an_ordinary_file_is_not_removed(tmp_path: Path) -> None:
     """S31."""
     (tmp_path / NAME).write_text("theirs")
