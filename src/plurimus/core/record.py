@@ -36,10 +36,25 @@ class _Ours(msgspec.Struct, frozen=True, rename="camel"):
     is_default: bool
 
 
+class _Plugin(msgspec.Struct, frozen=True):
+    content: str = msgspec.field(name="Bytes")
+
+
+class _Chain(msgspec.Struct, frozen=True):
+    """A list that Multus was given by path, as it ran it; without plugins for any other delegate."""
+
+    name: str = msgspec.field(default="", name="Name")
+    cni_version: str = msgspec.field(default="", name="CNIVersion")
+    disable_check: bool = msgspec.field(default=False, name="DisableCheck")
+    disable_gc: bool = msgspec.field(default=False, name="DisableGC")
+    plugins: list[_Plugin] = msgspec.field(default=[], name="Plugins")
+
+
 class _Element(msgspec.Struct, frozen=True):
-    """One delegate as it is read; Multus' other keys repeat what is in `Bytes`."""
+    """One delegate as it is read; Multus' other keys repeat what is in these."""
 
     content: str = msgspec.field(name="Bytes")
+    chain: _Chain = msgspec.field(default=_Chain(), name="CNINetworkConfigList")
     name: str = msgspec.field(default="", name="Name")
     ifname: str = msgspec.field(default="", name="ifnameRequest")
     mac: str = msgspec.field(default="", name="macRequest")
@@ -145,7 +160,7 @@ def _list_summary(config: NetworkConfig) -> dict[str, Any]:
 
 
 def _attachment(index: int, element: _Element, ifname: str, args: Pairs) -> Attachment:
-    config = conf.parse(base64.b64decode(element.content, validate=True))
+    config = _config(element)
     common: dict[str, Any] = {
         "config": config,
         "display_name": element.name or config.name,
@@ -160,6 +175,21 @@ def _attachment(index: int, element: _Element, ifname: str, args: Pairs) -> Atta
     return Attachment(
         ours.ifname, args=tuple(ours.args), capability_args=ours.capability_args, is_default=ours.is_default, **common
     )
+
+
+def _config(element: _Element) -> NetworkConfig:
+    """The configuration as it was run: of a list given by path, Multus 4.3 keeps only a summary in `Bytes`."""
+    chain = element.chain
+    if not chain.plugins:
+        return conf.parse(base64.b64decode(element.content, validate=True))
+    document = {
+        "name": chain.name,
+        "cniVersion": chain.cni_version,
+        "disableCheck": chain.disable_check,
+        "disableGC": chain.disable_gc,
+        "plugins": [gojson.decode(base64.b64decode(plugin.content, validate=True)) for plugin in chain.plugins],
+    }
+    return conf.parse(document)
 
 
 def _requested(element: _Element) -> dict[str, Any]:

@@ -92,5 +92,7 @@ def _attachment(entry: CachedAttachment, known: Attachment | None) -> Attachment
         _log.warning("a cached configuration cannot be read", network=entry.network, error=str(error))
         return None
     if known is not None:
+        # plugins that Multus appended from a sub-directory are in its scratch file alone
+        config = replace(config, plugins=config.plugins + known.config.plugins[len(config.plugins) :])
         return replace(known, config=config, args=entry.args or known.args, capability_args=entry.capability_args)
     return Attachment(entry.ifname, config, config.name, entry.args, entry.capability_args)
