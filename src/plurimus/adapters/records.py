@@ -60,10 +60,19 @@ class RecordFiles:
             return []
         except OSError as error:
             raise files.io_error(self._folder, "list", error) from error
-        return sorted(name for name in names if not name.startswith("."))
+        return sorted(filter(_is_container_id, names))
 
     def _path(self, container_id: str) -> Path:
         args.check_container_id(container_id)
         if container_id in _NOT_RECORDS:
             raise PlurimusError(f"container ID {container_id!r} is the name of a folder of Plurimus")
         return self._folder / container_id
+
+
+def _is_container_id(name: str) -> bool:
+    """Whether a file can be a record: others may keep theirs in the folder."""
+    try:
+        args.check_container_id(name)
+    except PlurimusError:
+        return False
+    return True

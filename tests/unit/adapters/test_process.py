@@ -106,7 +106,7 @@ async def test_its_children_end_with_it(how: str, tmp_path: Path) -> None:
     pid, before = tmp_path / "pid", scripts.children()
     endless = "cat /dev/zero" if how == "output" else "wait"
     text = f"(sleep 1000 & echo $! >{pid}; wait) & while [ ! -s {pid} ]; do sleep 0.01; done; {endless}"
-    running = asyncio.create_task(shell(text, timeout=1 if how == "deadline" else PATIENCE))
+    running = asyncio.create_task(shell(text, timeout=2 if how == "deadline" else PATIENCE))
     grandchild = await scripts.number_in(pid)
     if how == "cancelled":
         running.cancel()
