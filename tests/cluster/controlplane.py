@@ -1,0 +1,134 @@
+"""A control plane in the test process's network namespace: etcd and the API server, on loopback, with RBAC."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from .certificates import Authority, Pair
+from .client import Client, serves
+from .programs import program
+from .service import Service
+
+ADDRESS = "127.0.0.1"
+SERVICE_ADDRESSES = "10.96.0.0/16"
+_NAMES = ["localhost", ADDRESS, "10.96.0.1", "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
+
+
+class ControlPlane:
+    """All its files are in `folder`, the logs as `*.log`.  A `with` block starts and ends it.
+
+    The API server may be stopped and started in between: it comes back on its port, with what etcd keeps.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.authority = Authority(folder / "pki")
+        self.accounts = self.authority.client("service-accounts", "service-accounts")
+        """What tokens of service accounts are signed with."""
+        etcd, peers, self.port = free_ports(3)
+        self.server = f"https://localhost:{self.port}"
+        admin = self.authority.client("admin", "admin", "system:masters")
+        self.admin = Client(self.server, self.ca, admin)
+        self.kubeconfig = self.write_kubeconfig("admin", admin)
+        self.etcd = self._etcd(f"http://{ADDRESS}:{etcd}", f"http://{ADDRESS}:{peers}")
+        self.apiserver = self._apiserver(f"http://{ADDRESS}:{etcd}")
+
+    def __enter__(self) -> Self:
+        try:
+            self.etcd.launch()
+            self.apiserver.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.apiserver.stop()
+        self.etcd.stop()
+        shutil.rmtree(self.folder / "etcd", ignore_errors=True)
+
+    @property
+    def ca(self) -> Path:
+        """The certificate of the authority all certificates are from."""
+        return self.authority.own.certificate
+
+    def bearer(self, token: str) -> Client:
+        """A client that has a token."""
+        return Client(self.server, self.ca, token=token)
+
+    def write_kubeconfig(self, name: str, owner: Pair) -> Path:
+        """A file for programs that run as the owner of a certificate."""
+        path = self.folder / f"{name}.kubeconfig"
+        cluster = {"server": self.server, "certificate-authority": str(self.ca)}
+        user = {"client-certificate": str(owner.certificate), "client-key": str(owner.key)}
+        config: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": name,
+            "clusters": [{"name": name, "cluster": cluster}],
+            "users": [{"name": name, "user": user}],
+            "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+        }
+        path.write_text(json.dumps(config))
+        return path
+
+    def _etcd(self, clients: str, peers: str) -> Service:
+        options = {
+            "name": "tests",
+            "data-dir": self.folder / "etcd",
+            "listen-client-urls": clients,
+            "advertise-client-urls": clients,
+            "listen-peer-urls": peers,
+            "initial-advertise-peer-urls": peers,
+            "initial-cluster": f"tests={peers}",
+        }
+        # nothing here outlives the machine, so nothing waits for its disk
+        command = [program("etcd"), *flags(options), "--unsafe-no-fsync"]
+        return Service("etcd", command, self.folder / "etcd.log", lambda: True)
+
+    def _apiserver(self, etcd: str) -> Service:
+        serving = self.authority.server("kube-apiserver", _NAMES)
+        kubelets = self.authority.client("kube-apiserver-kubelet", "kube-apiserver-kubelet", "system:masters")
+        options = {
+            "etcd-servers": etcd,
+            "bind-address": ADDRESS,
+            "advertise-address": ADDRESS,
+            "secure-port": self.port,
+            "service-cluster-ip-range": SERVICE_ADDRESSES,
+            # a loopback address is no endpoint of the service `kubernetes`
+            "endpoint-reconciler-type": "none",
+            "authorization-mode": "Node,RBAC",
+            "enable-admission-plugins": "NodeRestriction",
+            "allow-privileged": "true",
+            "client-ca-file": self.ca,
+            "tls-cert-file": serving.certificate,
+            "tls-private-key-file": serving.key,
+            "cert-dir": self.folder / "pki",
+            "kubelet-client-certificate": kubelets.certificate,
+            "kubelet-client-key": kubelets.key,
+            "service-account-issuer": "https://kubernetes.default.svc",
+            "service-account-key-file": self.accounts.certificate,
+            "service-account-signing-key-file": self.accounts.key,
+        }
+        log = self.folder / "kube-apiserver.log"
+        command = [program("kube-apiserver"), *flags(options)]
+        return Service("kube-apiserver", command, log, lambda: serves(self.admin, "/readyz"))
+
+
+def flags(options: Mapping[str, object]) -> list[str | Path]:
+    """Options of a command line."""
+    return [f"--{name}={value}" for name, value in options.items()]
+
+
+def free_ports(number: int) -> list[int]:
+    """Ports of loopback that nobody listens on."""
+    with_ports = [socket.create_server((ADDRESS, 0)) for _ in range(number)]
+    ports = [each.getsockname()[1] for each in with_ports]
+    for each in with_ports:
+        each.close()
+    return ports

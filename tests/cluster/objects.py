@@ -1,0 +1,87 @@
+"""Objects of a cluster as tests write them, and where the API server has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .client import Client, Object
+
+_PLURALS = {"NetworkAttachmentDefinition": "network-attachment-definitions"}
+GROUP = "k8s.cni.cncf.io"
+
+
+def collection(kind: Mapping[str, Any]) -> str:
+    """The path of the objects that have the kind and the namespace of `kind`."""
+    version, name = kind["apiVersion"], kind["kind"]
+    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    namespace = kind["metadata"].get("namespace")
+    return f"{root}{f'/namespaces/{namespace}' if namespace else ''}/{_PLURALS.get(name, name.lower() + 's')}"
+
+
+def path(thing: Mapping[str, Any]) -> str:
+    """The path of one object."""
+    return f"{collection(thing)}/{thing['metadata']['name']}"
+
+
+def create(client: Client, thing: Mapping[str, Any]) -> Object:
+    """Create an object; what the API server made of it."""
+    return client.post(collection(thing), thing)
+
+
+def _object(version: str, kind: str, name: str, namespace: str = "", **more: Any) -> Object:
+    metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, **more}
+
+
+def namespace(name: str) -> Object:
+    return _object("v1", "Namespace", name)
+
+
+def service_account(name: str, namespace: str) -> Object:
+    return _object("v1", "ServiceAccount", name, namespace)
+
+
+def network(name: str, namespace: str, config: str) -> Object:
+    """A network attachment definition."""
+    return _object(f"{GROUP}/v1", "NetworkAttachmentDefinition", name, namespace, spec={"config": config})
+
+
+def role(name: str, namespace: str, group: str, resources: Sequence[str], verbs: Sequence[str]) -> Object:
+    rule = {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)}
+    return _object("rbac.authorization.k8s.io/v1", "Role", name, namespace, rules=[rule])
+
+
+def role_binding(role: str, account: str, namespace: str) -> Object:
+    """A role of the namespace for a service account of the namespace."""
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": namespace}
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role}
+    return _object(
+        "rbac.authorization.k8s.io/v1", "RoleBinding", role, namespace, subjects=[subject], roleRef=reference
+    )
+
+
+def network_definitions() -> Object:
+    """The custom resource definition of network attachment definitions, spec section 4.1."""
+    config = {"type": "object", "properties": {"config": {"type": "string"}}}
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": config}}},
+    }
+    names = {
+        "plural": "network-attachment-definitions",
+        "singular": "network-attachment-definition",
+        "kind": "NetworkAttachmentDefinition",
+        "shortNames": ["nad", "net-attach-def"],
+    }
+    spec = {"group": GROUP, "scope": "Namespaced", "names": names, "versions": [version]}
+    name = f"network-attachment-definitions.{GROUP}"
+    return _object("apiextensions.k8s.io/v1", "CustomResourceDefinition", name, spec=spec)
+
+
+def established(definition: Mapping[str, Any]) -> bool:
+    """Whether the API server serves the objects of a custom resource definition."""
+    conditions = definition.get("status", {}).get("conditions", [])
+    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
