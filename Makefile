@@ -1,6 +1,6 @@
 # The words of the project.  `make demo` and `make test` set up what they need.
 
-.PHONY: demo test check fmt docs bench test-interop setup clean
+.PHONY: demo test check fmt docs bench test-interop test-cluster setup clean
 
 PY := .venv/bin/python
 PODS := 40
@@ -10,11 +10,16 @@ demo: setup        ## a pod with eth0, net1 and net2, on real interfaces (KEEP=1
 	@$(PY) examples/quickstart/demo.py $(if $(KEEP),--keep)
 
 test: setup        ## all tests that need no more than this machine
-	@$(PY) -m pytest --ignore=tests/interop
+	@$(PY) -m pytest --ignore=tests/interop --ignore=tests/cluster
 
 test-interop: setup ## against the real Multus, built from its Go module
 	@$(PY) tools/build_peers.py build/peers
 	@$(PY) -m pytest tests/interop
+
+test-cluster: setup ## against a real Kubernetes, built from its Go module
+	@tools/debian_packages.sh build/debian etcd-server:usr/bin/etcd containerd:usr/bin/containerd runc:usr/sbin/runc
+	@$(PY) tools/build_kubernetes.py build/kubernetes
+	@$(PY) -m pytest tests/cluster
 
 check: setup       ## formatting, lints, types, import contracts
 	@.venv/bin/ruff format --check .
