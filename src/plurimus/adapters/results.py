@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from plurimus.adapters import files
@@ -38,15 +39,24 @@ class ResultFiles:
         except OSError as error:
             raise files.io_error(path, "remove", error) from error
 
-    async def entries(self) -> list[CachedAttachment]:
+    async def entries(self, container_id: str = "") -> list[CachedAttachment]:
         found = []
-        for path in sorted(self._folder.iterdir()) if self._folder.is_dir() else []:
-            if path.name.startswith("."):
-                continue
+        for name in self._names(f"-{container_id}-" if container_id else ""):
             try:
-                entry = cache.decode(path.read_bytes())
+                entry = cache.decode((self._folder / name).read_bytes())
             except (OSError, ValueError):
                 continue
-            if entry.container_id and entry.file_name == path.name:
+            owner = entry.container_id
+            if owner and container_id in ("", owner) and entry.file_name == name:
                 found.append(entry)
         return found
+
+    def _names(self, part: str) -> list[str]:
+        """The names of files with `part` in it, in order; a node may have thousands, so no more is done with each."""
+        try:
+            with os.scandir(self._folder) as there:
+                return sorted(entry.name for entry in there if part in entry.name and entry.name[0] != ".")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise files.io_error(self._folder, "list", error) from error

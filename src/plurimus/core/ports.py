@@ -85,8 +85,8 @@ class Results(Protocol):
     async def remove(self, network: str, container_id: str, ifname: str) -> None:
         """Remove the entry; a missing one is fine."""
 
-    async def entries(self) -> list[CachedAttachment]:
-        """All readable entries."""
+    async def entries(self, container_id: str = "") -> list[CachedAttachment]:
+        """All readable entries, or those of one sandbox."""
 
 
 class Spool(Protocol):

@@ -60,8 +60,8 @@ async def _recorded(env: Environment, netconf: NetConf, world: World) -> Plan | 
 
 
 async def _cached(container_id: str, netconf: NetConf, world: World) -> list[CachedAttachment]:
-    entries = await world.results(netconf.cni_dir).entries()
-    return [entry for entry in entries if entry.container_id == container_id and entry.config]
+    entries = await world.results(netconf.cni_dir).entries(container_id)
+    return [entry for entry in entries if entry.config]
 
 
 def _prefer_cached(plan: Plan, cached: Sequence[CachedAttachment]) -> Plan:

@@ -96,6 +96,30 @@ async def test_all_readable_results_are_listed(tmp_path: Path) -> None:
     assert [entry.file_name for entry in await results.entries()] == ["a-cid2-net1", "net-cid1-eth0"]
 
 
+async def test_a_cache_that_cannot_be_listed_is_code_5(tmp_path: Path) -> None:
+    """F12: it is not taken for an empty one."""
+    (tmp_path / "results").write_text("in the way")
+    with pytest.raises(AttachmentError) as caught:
+        await ResultFiles(tmp_path / "results").entries()
+    assert caught.value.code == Code.IO_FAILURE
+
+
+@pytest.mark.parametrize("container", ["cid1", "1", "a", "cid1-eth0", "x-cid1", "cid2"])
+async def test_the_results_of_one_sandbox_are_listed(container: str, tmp_path: Path) -> None:
+    """F12: networks, containers and interfaces may all have dashes, and be part of each other's names."""
+    results = ResultFiles(tmp_path)
+    for network, whose, ifname in (
+        ("net", "cid1", "eth0"),
+        ("net-1", "x-cid1", "a"),
+        ("a", "1", "1"),
+        ("a-1", "a", "b"),
+    ):
+        await results.store(CachedAttachment(network, whose, ifname, b"{}"))
+    everything = await results.entries()
+    assert len(everything) == 4
+    assert await results.entries(container) == [entry for entry in everything if entry.container_id == container]
+
+
 def owed(folder: Path, name: str, age: int, content: bytes = b"{}") -> None:
     """A DEL as the shim leaves it, so many seconds ago."""
     folder.mkdir(exist_ok=True)

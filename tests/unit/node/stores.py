@@ -61,8 +61,9 @@ class FakeResults:
     async def remove(self, network: str, container_id: str, ifname: str) -> None:
         self.files.pop(f"{network}-{container_id}-{ifname}", None)
 
-    async def entries(self) -> list[CachedAttachment]:
-        return [self.files[name] for name in sorted(self.files)]
+    async def entries(self, container_id: str = "") -> list[CachedAttachment]:
+        found = [self.files[name] for name in sorted(self.files)]
+        return [entry for entry in found if container_id in ("", entry.container_id)]
 
 
 class FakeSpool:
