@@ -1,0 +1,233 @@
+"""An API server that has pods, network attachment definitions and events, for Multus, which needs one.
+
+HTTPS with a certificate of its own, one token; GET, LIST, WATCH, POST of events, PUT and PATCH of a pod's annotations.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from . import protobuf
+
+TOKEN = "token-of-the-tests"
+KINDS = {"pods": "Pod", "network-attachment-definitions": "NetworkAttachmentDefinition", "events": "Event"}
+GROUPS = {"pods": "v1", "network-attachment-definitions": "k8s.cni.cncf.io/v1", "events": "v1"}
+_PATH = re.compile(rf"/apis?/(?P<group>(?:k8s\.cni\.cncf\.io/)?v1)/(?:namespaces/(?P<namespace>[^/]+)/)?"
+                   rf"(?P<plural>{'|'.join(KINDS)})(?:/(?P<name>[^/]+))?(?P<status>/status)?$")  # fmt: skip
+
+Object = dict[str, Any]
+Key = tuple[str, str, str]
+
+
+@dataclass(slots=True)
+class Store:
+    """The objects, and everything that ever happened to them in order."""
+
+    objects: dict[Key, Object] = field(default_factory=dict)
+    history: list[tuple[str, Key, Object]] = field(default_factory=list)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    closed: bool = False
+
+    def put(self, key: Key, content: Mapping[str, Any]) -> Object:
+        with self.changed:
+            told = {"namespace": key[1], "name": key[2], "resourceVersion": str(self.version + 1)}
+            meta = {**content.get("metadata", {}), **told}
+            made = {"apiVersion": GROUPS[key[0]], "kind": KINDS[key[0]], **content, "metadata": meta}
+            self._happen("MODIFIED" if key in self.objects else "ADDED", key, made)
+            self.objects[key] = made
+            return made
+
+    def delete(self, key: Key) -> None:
+        with self.changed:
+            self._happen("DELETED", key, self.objects.pop(key))
+
+    def clear(self, plural: str) -> None:
+        """Delete all objects of one kind."""
+        for key in [key for key in self.objects if key[0] == plural]:
+            self.delete(key)
+
+    def close(self) -> None:
+        """End all watches."""
+        with self.changed:
+            self.closed = True
+            self.changed.notify_all()
+
+    def watch(self, plural: str, since: int) -> Iterator[tuple[str, Object]]:
+        """What happens to objects of one kind after version `since`, for as long as the server lives."""
+        while True:
+            with self.changed:
+                while not self.closed and self.version <= since:
+                    self.changed.wait()
+                if self.closed:
+                    return
+                news, since = self.history[since:], self.version
+            yield from ((what, content) for what, key, content in news if key[0] == plural)
+
+    @property
+    def version(self) -> int:
+        return len(self.history)
+
+    def _happen(self, what: str, key: Key, content: Object) -> None:
+        self.history.append((what, key, content))
+        self.changed.notify_all()
+
+
+class ApiServer:
+    """Serves a `Store` on a port of its own; `ca` is the file with its certificate."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.store = Store()
+        self.ca, key = folder / "ca.crt", folder / "tls.key"
+        _make_certificate(self.ca, key)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.ca, key)
+        handler = type("Handler", (_Handler,), {"store": self.store})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """To be called when no client is left, since it waits for the end of their connections."""
+        self.store.close()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+    store: Store
+
+    def do_GET(self) -> None:
+        target = self._target()
+        if target is None:
+            return
+        plural, namespace, name, query = target
+        if name:
+            found = self.store.objects.get((plural, namespace, name))
+            self._answer(200, found) if found else self._not_found(plural, name)
+        elif "watch" in query:
+            self._watch(plural, query)
+        else:
+            self._list(plural)
+
+    def do_POST(self) -> None:
+        target, body = self._target(), self._body()
+        if target is None:
+            return
+        plural, namespace, _, _ = target
+        assert plural == "events"
+        made = protobuf.event(body) if body.startswith(b"k8s") else json.loads(body)
+        self._answer(201, self.store.put((plural, namespace, made["metadata"]["name"]), made))
+
+    def do_PUT(self) -> None:
+        target, body = self._target(), self._body()
+        if target is not None:
+            self._change(target, protobuf.metadata(body) if body.startswith(b"k8s") else json.loads(body)["metadata"])
+
+    def do_PATCH(self) -> None:
+        target, body = self._target(), self._body()
+        if target is not None:
+            self._change(target, json.loads(body).get("metadata", {}))
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+        pass
+
+    def _target(self) -> tuple[str, str, str, dict[str, list[str]]] | None:
+        """Kind, namespace, name and query of this request; None once it is refused."""
+        url = urlsplit(self.path)
+        found = _PATH.match(url.path)
+        if self.headers["Authorization"] != f"Bearer {TOKEN}":
+            self._fail(401, "Unauthorized", "Unauthorized")
+        elif found is None or found["group"] != GROUPS[found["plural"]]:
+            self._fail(404, "NotFound", f"the server could not find {url.path}")
+        else:
+            return found["plural"], found["namespace"] or "", found["name"] or "", parse_qs(url.query)
+        return None
+
+    def _body(self) -> bytes:
+        return self.rfile.read(int(self.headers["Content-Length"]))
+
+    def _change(self, target: tuple[str, str, str, Any], meta: Mapping[str, Any]) -> None:
+        """Lay the annotations of `meta` over an object's, if it still is the version `meta` was made from."""
+        plural, namespace, name, _ = target
+        key = (plural, namespace, name)
+        old = self.store.objects.get(key)
+        if old is None:
+            self._not_found(plural, name)
+        elif meta.get("resourceVersion") and meta["resourceVersion"] != old["metadata"]["resourceVersion"]:
+            self._fail(409, "Conflict", "the object has been modified")
+        else:
+            annotations = {**old["metadata"].get("annotations", {}), **meta.get("annotations", {})}
+            self._answer(200, self.store.put(key, {**old, "metadata": {**old["metadata"], "annotations": annotations}}))
+
+    def _list(self, plural: str) -> None:
+        with self.store.changed:
+            items = [content for key, content in self.store.objects.items() if key[0] == plural]
+            version = str(self.store.version)
+        head = {"apiVersion": GROUPS[plural], "kind": f"{KINDS[plural]}List", "metadata": {"resourceVersion": version}}
+        self._answer(200, {**head, "items": items})
+
+    def _watch(self, plural: str, query: Mapping[str, list[str]]) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        since = int(query.get("resourceVersion", ["0"])[0] or 0)
+        if query.get("sendInitialEvents") == ["true"]:
+            with self.store.changed:
+                items = [content for key, content in self.store.objects.items() if key[0] == plural]
+                since = self.store.version
+            for content in items:
+                self._send("ADDED", content)
+            meta = {"resourceVersion": str(since), "annotations": {"k8s.io/initial-events-end": "true"}}
+            self._send("BOOKMARK", {"apiVersion": GROUPS[plural], "kind": KINDS[plural], "metadata": meta})
+        try:
+            for what, content in self.store.watch(plural, since):
+                self._send(what, content)
+            self.wfile.write(b"0\r\n\r\n")
+        except OSError:
+            self.close_connection = True  # the client went
+
+    def _send(self, what: str, content: Object) -> None:
+        line = json.dumps({"type": what, "object": content}).encode() + b"\n"
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+
+    def _not_found(self, plural: str, name: str) -> None:
+        self._fail(404, "NotFound", f'{plural} "{name}" not found')
+
+    def _fail(self, code: int, reason: str, message: str) -> None:
+        status = {"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code}
+        self._answer(code, {**status, "reason": reason, "message": message})
+
+    def _answer(self, code: int, content: Object) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(code)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _make_certificate(certificate: Path, key: Path) -> None:
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+               "-days", "2", "-subj", "/CN=api", "-addext", "subjectAltName=IP:127.0.0.1",
+               "-keyout", str(key), "-out", str(certificate)]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
