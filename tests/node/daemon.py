@@ -73,10 +73,17 @@ class Node:
         links.remove()
 
     def start(self) -> None:
+        self.spawn()
+        self.wait_until_ready()
+
+    def spawn(self) -> None:
         path = self.folder / "daemon.json"
         path.write_text(json.dumps(self.config))
         with self.log.open("ab") as log:
             self._daemon = subprocess.Popen([PLURIMUS, "daemon", "--config", path], stderr=log)
+
+    def wait_until_ready(self) -> None:
+        assert self._daemon is not None
         end = time.monotonic() + _PATIENCE
         while not self._listens():
             assert self._daemon.poll() is None, self.log.read_text()

@@ -12,7 +12,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -82,7 +84,9 @@ async def run(config: ConfigFile) -> None:
         _log.warning(warning)
     world = make_world(config.daemon)
     merged = netconf.parse({}, overlay=config.overlay)
-    await _wait_for_default_network(config, world, merged.readiness_indicator_file)
+    if not await _before(stop, _wait_for_default_network(config, world, merged.readiness_indicator_file)):
+        _log.info("stopped")
+        return
     requests = Requests(config, world)
     listener = Listener(Path(config.daemon.socket_dir))
     server = Server(requests, draining=DRAINING, connection_limit=config.daemon.connection_limit)
@@ -100,8 +104,23 @@ async def run(config: ConfigFile) -> None:
     _log.info("stopped")
 
 
+async def _before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Whether `work` ended before `stop` was set, which cancels it."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not working.done():
+        working.cancel()
+        return False
+    working.result()
+    return True
+
+
 async def _wait_for_default_network(config: ConfigFile, world: World, path: str) -> None:
-    if path and not await world.confdir.wait_for(path, config.daemon.readiness_timeout):
+    if not path:
+        return
+    _log.info("waiting for the default network", readinessindicatorfile=path)
+    if not await world.confdir.wait_for(path, config.daemon.readiness_timeout):
         raise ClusterError(
             f"the default network is not ready: {path} (readinessindicatorfile) did not appear "
             f"within {config.daemon.readiness_timeout:g} s"

@@ -11,9 +11,11 @@ import logging.handlers
 import shutil
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
+from structlog.typing import EventDict
 
 from plurimus.cni.errors import ConfigError
 from plurimus.core.config import DaemonConfig, LogOptions
@@ -33,19 +35,35 @@ def configure(config: DaemonConfig) -> None:
         handlers.append(_file(Path(config.log_file), config.log_options))
     if config.log_to_stderr or not handlers:
         handlers.append(logging.StreamHandler(sys.stderr))
-    logging.basicConfig(level=level, format="%(message)s", handlers=handlers, force=True)
+    formatter = structlog.stdlib.ProcessorFormatter(
+        # libraries log without structlog; their lines are objects all the same
+        foreign_pre_chain=[structlog.stdlib.add_logger_name, structlog.stdlib.add_log_level, _stamp],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+    )
+    for handler in handlers:
+        handler.setFormatter(formatter)
+    logging.basicConfig(level=level, handlers=handlers, force=True)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def _stamp(_: object, __: str, event: EventDict) -> EventDict:
+    """The time of a library's line, which every handler formats anew."""
+    made = datetime.fromtimestamp(event["_record"].created, UTC)
+    return {**event, "timestamp": made.isoformat().replace("+00:00", "Z")}
 
 
 def _file(path: Path, options: LogOptions) -> logging.Handler:

@@ -1,0 +1,133 @@
+"""The daemon as a process: started, ended, killed; what it logs; and one plugin that does as it is told."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from plurimus.adapters import netns
+
+from . import scripts
+from .daemon import PLURIMUS, SHIM, Node
+from .runtime import Sandbox
+
+PATIENCE = 30.0
+TOLD = """
+import time
+from pathlib import Path
+told = Path({folder!r})
+if env["CNI_COMMAND"] == "DEL" and (told / "refuse").exists():
+    print(json.dumps({{"code": 120, "msg": "told to refuse"}}))
+    sys.exit(1)
+(told / "started").touch()
+while (told / "wait").exists():
+    time.sleep(0.01)
+"""
+
+
+def eventually(holds: Callable[[], bool], what: Callable[[], object]) -> None:
+    """Wait until it is so; `what` is shown when that takes too long."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, what()
+        time.sleep(0.01)
+
+
+def refuses_to_start(config: Path, *wrapper: str) -> str:
+    """What a daemon says that does not start, in one line on stderr after its log."""
+    done = subprocess.run(
+        [*wrapper, PLURIMUS, "daemon", "--config", config],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    *log, said = done.stderr.splitlines()
+    assert all(json.loads(line) for line in log)
+    assert said.startswith("plurimus: ")
+    return said
+
+
+class Daemon(Node):
+    """A node without real plugins: the default network of its pods is the plugin `told`."""
+
+    def __enter__(self) -> Self:
+        self.script("told", TOLD.format(folder=str(self.folder)) + scripts.recorder(self.calls))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        (self.folder / "wait").unlink(missing_ok=True)
+        if self._daemon is not None:
+            self.kill()
+        for sandbox in self.sandboxes:
+            netns.delete(sandbox.netns)
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._daemon is not None
+        return self._daemon
+
+    def kill(self) -> None:
+        """As the kernel does when memory is short."""
+        self.process.kill()
+        self.process.wait(PATIENCE)
+        self._daemon = None
+
+    def pod(self) -> Sandbox:
+        return self.sandbox(cluster_network={"cniVersion": "1.0.0", "name": "pods", "type": "told"})
+
+    def begin(self, sandbox: Sandbox, verb: str) -> subprocess.Popen[bytes]:
+        """A call of the runtime that goes on until `go`, once the plugin has been started."""
+        (self.folder / "started").unlink(missing_ok=True)
+        (self.folder / "wait").touch()
+        env = {"CNI_COMMAND": verb, "CNI_PATH": str(self.bin), **sandbox.environment()}
+        shim = subprocess.Popen([SHIM], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert shim.stdin is not None
+        shim.stdin.write(json.dumps(sandbox.netconf).encode())
+        shim.stdin.close()
+        shim.stdin = None
+        eventually((self.folder / "started").exists, self.log.read_text)
+        return shim
+
+    def go(self) -> None:
+        """Let the plugin end."""
+        (self.folder / "wait").unlink()
+
+    def refuse_to_delete(self, refuse: bool) -> None:
+        if refuse:
+            (self.folder / "refuse").touch()
+        else:
+            (self.folder / "refuse").unlink()
+
+    def made(self) -> list[str]:
+        """The plugin's calls that ended."""
+        return [
+            f"{call['verb']} {call['env'].get('CNI_CONTAINERID', '')}".strip() for call in scripts.calls(self.calls)
+        ]
+
+    def spooled(self) -> list[str]:
+        spool = self.state / ".spool"
+        return sorted(path.name for path in spool.iterdir()) if spool.exists() else []
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The log; each line is an object."""
+        found: list[dict[str, Any]] = [json.loads(line) for line in self.log.read_text().splitlines()]
+        return found
+
+    def logged(self, event: str) -> list[Mapping[str, Any]]:
+        return [line for line in self.lines() if line["event"] == event]
+
+    def asks(self, path: str, body: bytes = b"") -> int:
+        """The status of an answer; 0 where nobody listens."""
+        with socket.socket(socket.AF_UNIX) as channel:
+            if channel.connect_ex(self._socket) != 0:
+                return 0
+            head = f"POST {path} HTTP/1.1\r\nHost: node\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            channel.sendall(head + body)
+            return int(channel.makefile("rb").readline().split()[1])
