@@ -82,6 +82,13 @@ class Result(msgspec.Struct, frozen=True):
         return next(filter(None, ours), "")
 
 
+_LEGACY = ("0.1.0", "0.2.0")
+
+
+class _Label(msgspec.Struct, frozen=True, rename="camel"):
+    cni_version: str = ""
+
+
 class _Current(msgspec.Struct, frozen=True, rename="camel"):
     interfaces: list[Interface] = []
     ips: list[IPConfig] = []
@@ -111,11 +118,14 @@ def parse(source: bytes | dict[str, Any] | None, *, default_version: str) -> Res
     """
     try:
         raw = gojson.decode(source) if isinstance(source, bytes) else source
-        document = gojson.fold({} if raw is None else raw, ("cniVersion",))
-        label = document.get("cniVersion") or default_version or version.OLDEST
+        document = {} if raw is None else raw
+        label = gojson.convert(document, _Label).cni_version or default_version or version.OLDEST
         if label not in version.SUPPORTED:
-            raise AttachmentError(f"the result has the unknown version {label!r}", code=Code.INCOMPATIBLE_VERSION)
-        if label in ("0.1.0", "0.2.0"):
+            raise AttachmentError(
+                f"the result has the unknown version {label!r}, expected one of {', '.join(version.SUPPORTED)}",
+                code=Code.INCOMPATIBLE_VERSION,
+            )
+        if label in _LEGACY:
             return _from_legacy(label, gojson.convert(document, _Legacy))
         current = gojson.convert(document, _Current)
         return _checked(
@@ -126,13 +136,19 @@ def parse(source: bytes | dict[str, Any] | None, *, default_version: str) -> Res
 
 
 def dump(result: Result, to: str) -> dict[str, Any]:
-    """The result in version `to`, keys in the order the reference library prints them.
+    """The result in version `to` (empty means 0.1.0), keys in the order the reference library prints them.
 
     Raises:
-        AttachmentError: 0.1.0 and 0.2.0 need at least one address.
+        AttachmentError: code 1; `to` is unknown, or older than the result, which lacks the address it needs there.
     """
-    to = version.require(to)
-    if to in ("0.1.0", "0.2.0"):
+    to = to or version.OLDEST
+    if to not in version.SUPPORTED:
+        raise AttachmentError(
+            f"cannot convert: a result of version {result.cni_version!r} has no form in version {to!r}, "
+            f"expected one of {', '.join(version.SUPPORTED)}",
+            code=Code.INCOMPATIBLE_VERSION,
+        )
+    if to in _LEGACY:
         return _to_legacy(result, to)
     builtin: dict[str, Any] = msgspec.to_builtins(result)
     modern = version.parse(to) >= (1, 0, 0)
@@ -142,7 +158,7 @@ def dump(result: Result, to: str) -> dict[str, Any]:
     if result.ips:
         document["ips"] = [_ip(ip, modern) for ip in result.ips]
     if result.routes:
-        document["routes"] = builtin["routes"]
+        document["routes"] = list(builtin["routes"])
     if builtin["dns"] or not modern:
         document["dns"] = builtin["dns"]
     return gojson.ordered(document) if modern else document  # the reference library takes these through a map
@@ -169,12 +185,14 @@ def _only(document: dict[str, Any], *keys: str) -> dict[str, Any]:
 def _from_legacy(label: str, legacy: _Legacy) -> Result:
     families = [family for family in (legacy.ip4, legacy.ip6) if family]
     ips = tuple(IPConfig(family.ip, gateway=family.gateway) for family in families)
-    routes = tuple(Route(route.dst, route.gw) for family in families for route in family.routes)
+    routes = tuple(route for family in families for route in family.routes)
     return _checked(Result(label, (), ips, routes, legacy.dns))
 
 
 def _to_legacy(result: Result, to: str) -> dict[str, Any]:
-    if not result.ips:
+    """From a newer version, the first address of each family and its routes, of which only the next hop is kept."""
+    newer = result.cni_version not in _LEGACY
+    if newer and not result.ips:
         raise AttachmentError("cannot convert: no valid IP addresses", code=Code.INCOMPATIBLE_VERSION)
     document: dict[str, Any] = {"cniVersion": to}
     for family in (4, 6):
@@ -182,8 +200,9 @@ def _to_legacy(result: Result, to: str) -> dict[str, Any]:
         if ip is None:
             continue
         entry: dict[str, Any] = {"ip": ip.address} | ({"gateway": ip.gateway} if ip.gateway else {})
-        routes = [_only(msgspec.to_builtins(route), "dst", "gw") for route in result.routes
+        routes = [msgspec.to_builtins(route) for route in result.routes
                   if ipaddress.ip_interface(route.dst).version == family]  # fmt: skip
+        routes = [_only(route, "dst", "gw") for route in routes] if newer else routes
         document[f"ip{family}"] = entry | ({"routes": routes} if routes else {})
     return document | {"dns": msgspec.to_builtins(result.dns)}
 
@@ -207,10 +226,15 @@ def _checked(result: Result) -> Result:
 
 @functools.lru_cache(maxsize=1024)
 def canonical_cidr(text: str) -> str:
-    """`address/length` in its one spelling; a missing length, a zone or a bad octet is a ValueError."""
+    """`address/length` in its one spelling; a missing length, a zone or a bad octet is a ValueError.
+
+    IPv4-mapped IPv6 counts as IPv4, its length from the 96th bit on.
+    """
     if "%" in text or not text.rpartition("/")[2].isdigit() or "/" not in text:
         raise ValueError(f"{text!r} is no address with a prefix length")
-    return str(ipaddress.ip_interface(text))
+    interface = ipaddress.ip_interface(text)
+    mapped = interface.ip.ipv4_mapped if isinstance(interface, ipaddress.IPv6Interface) else None
+    return f"{mapped}/{max(0, interface.network.prefixlen - 96)}" if mapped else str(interface)
 
 
 @functools.lru_cache(maxsize=1024)
