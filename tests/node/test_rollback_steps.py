@@ -116,11 +116,16 @@ def test_a_namespace_that_is_no_pods_is_refused_before_any_plugin_runs(node: Nod
     assert node.snapshot() == before
 
 
-def test_a_plugin_that_is_not_installed_fails_the_add_and_the_rest_is_undone(node: Node) -> None:
+@pytest.mark.parametrize("form", ["single", "last of a chain"])
+def test_a_plugin_that_is_not_installed_is_refused_before_any_plugin_runs(node: Node, form: str) -> None:
     """F1.  Spec section 1.5."""
+    typo = {"cniVersion": "1.0.0", "type": "macvlam", "master": "rail0"}
+    plugins = [node.macvlan(1), typo]
     node.network("rail", node.macvlan())
-    node.network("typo", {"cniVersion": "1.0.0", "type": "macvlam", "master": "rail0"})
+    node.network("typo", typo if form == "single" else {"cniVersion": "1.0.0", "plugins": plugins})
     pod = node.sandbox("rail,typo")
+    before = node.snapshot()
     assert 'failed to find plugin "macvlam" in path' in pod.call("ADD").refused(999)
-    assert pod.links() == {}
-    assert node.snapshot()["files in ipam"] == {}
+    assert node.snapshot() == before
+    pod.delete()  # a pod with a slip of the pen can be deleted
+    assert node.snapshot() == before
