@@ -11,6 +11,7 @@ import click
 
 from plurimus.adapters.manifests import ManifestFolder
 from plurimus.cli import output, pods
+from plurimus.cli.output import log_to_stderr
 from plurimus.cni.args import Environment, format_args
 from plurimus.cni.errors import ConfigError
 from plurimus.core import netconf, order
@@ -32,6 +33,7 @@ CONTAINER_ID = "explained"
 @output.FORMAT
 def explain(pod: str, config: Path, output: str) -> None:
     """Show which interfaces POD ([namespace/]name) would get, from which networks, and why."""
+    log_to_stderr()
     plan, side_by_side = asyncio.run(_plan(pod, config))
     steps = order.groups(plan.attachments) if side_by_side else [(attachment,) for attachment in plan.attachments]
     rows = [_row(step, attachment) for step, group in enumerate(steps, 1) for attachment in group]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
+import structlog
 from rich.console import Console
 from rich.table import Table
 
@@ -15,6 +18,14 @@ Row = Mapping[str, Any]
 FORMAT = click.option(
     "--output", type=click.Choice(["table", "json"]), default="table", show_default=True, help="For people or programs."
 )
+
+
+def log_to_stderr() -> None:
+    """Keep log lines out of what is printed."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def show(rows: Sequence[Row], columns: Sequence[str], *, output: str, empty: str = "nothing to show") -> None:

@@ -47,6 +47,7 @@ def _options(command: Any) -> Any:
 @click.group()
 def sandbox() -> None:
     """Play the container runtime for a pod of a manifest folder."""
+    output.log_to_stderr()
 
 
 @sandbox.command()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-import logging
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +16,7 @@ from plurimus.cni.errors import Code, ConfigError
 from plurimus.core import config
 from plurimus.node import logs
 
-
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    """The logging of the test run, which `configure` replaces."""
-    root, known = logging.getLogger(), structlog.get_config()
-    kept, level = root.handlers[:], root.level
-    root.handlers.clear()
-    yield
-    for handler in root.handlers:
-        handler.close()
-    root.handlers[:] = kept
-    root.setLevel(level)
-    structlog.configure(**known)
+pytestmark = pytest.mark.usefixtures("restored_logging")
 
 
 def configure(**keys: Any) -> None:
