@@ -53,11 +53,13 @@ def test_the_hardware_address_a_pod_asks_for_is_its_interfaces(node: Node, capab
 
 
 def test_each_plugin_is_given_the_capabilities_it_declares_and_no_others(node: Node) -> None:
-    """F29, F30, F32, F33.  Spec section 1.5."""
+    """F28 to F33.  Spec section 1.5."""
     node.script("recorder", recorder(node.calls))
     mapping = {"hostPort": 8080, "containerPort": 80}
     asked = {"ips": ["10.1.1.1/24"], "mac": MAC, "portMappings": [mapping], "bandwidth": {"ingressRate": 5}}
-    declared = [{"ips": True, "mac": True}, {"portMappings": True, "bandwidth": True}, {"mac": False}, {}]
+    asked["infiniband-guid"] = guid = "c2:11:22:33:44:55:66:77"
+    declared = [{"ips": True, "mac": True}, {"portMappings": True, "bandwidth": True}, {"mac": False},
+                {"infinibandGUID": True}, {}]  # fmt: skip
     plugins = [{"type": "recorder", "capabilities": each} for each in declared]
     node.network("rail", {"cniVersion": "1.0.0", "plugins": plugins})
     node.sandbox([{"name": "rail", **asked}]).add()
@@ -66,6 +68,7 @@ def test_each_plugin_is_given_the_capabilities_it_declares_and_no_others(node: N
         {"ips": asked["ips"], "mac": MAC},
         {"portMappings": [mapping], "bandwidth": limits},
         None,
+        {"infinibandGUID": guid},
         None,
     ]
 
@@ -146,7 +149,7 @@ def test_cni_args_reach_the_kernel_through_plugins_that_read_them(node: Node, fo
     ],
 )
 def test_interfaces_are_called_as_asked_or_by_their_place(node: Node, networks: Any, names: list[str]) -> None:
-    """F36, F87."""
+    """F27, F28, F36, F87."""
     node.network("rail", node.macvlan())
     pod = node.sandbox(networks)
     before = node.snapshot()
