@@ -14,11 +14,25 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from plurimus.cni import gojson
 from plurimus.cni.args import Pairs
 
 KIND = "cniCacheV1"
-_KEYS = ("kind", "containerId", "config", "ifName", "networkName", "netns", "cniArgs", "capabilityArgs", "result")
+
+
+class _File(msgspec.Struct, frozen=True, rename="camel"):
+    """The keys of a file and their types; `config` is base64."""
+
+    network_name: str = ""
+    container_id: str = ""
+    if_name: str = ""
+    config: str = ""
+    netns: str = ""
+    cni_args: list[tuple[str, str]] = []
+    capability_args: dict[str, Any] = {}
+    result: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +81,17 @@ def decode(content: bytes) -> CachedAttachment:
     Raises:
         ValueError: the file is torn or no cache file.
     """
-    raw = gojson.fold(gojson.decode(content), _KEYS)
-    if raw.get("kind") != KIND:
+    raw = gojson.decode_object(content)
+    if gojson.fold(raw, ("kind",)).get("kind") != KIND:
         return CachedAttachment("", "", "", b"", result=raw)
-    texts = [raw.get(key) or "" for key in ("networkName", "containerId", "ifName", "config", "netns")]
-    pairs, capability_args, result = raw.get("cniArgs") or [], raw.get("capabilityArgs") or {}, raw.get("result")
-    if (
-        not all(isinstance(text, str) for text in texts)
-        or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs)
-        or not isinstance(capability_args, dict)
-        or not isinstance(result or {}, dict)
-    ):
-        raise ValueError("a key of the cache file has the wrong type")
-    network, container_id, ifname, config, netns = texts
-    args = tuple((str(key), str(value)) for key, value in pairs)
+    file = gojson.convert(raw, _File)
     return CachedAttachment(
-        network, container_id, ifname, base64.b64decode(config, validate=True), netns, args, capability_args, result
+        file.network_name,
+        file.container_id,
+        file.if_name,
+        base64.b64decode(file.config, validate=True),
+        file.netns,
+        tuple(file.cni_args),
+        file.capability_args,
+        file.result,
     )

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import json
 from enum import IntEnum
-from typing import Self
+from typing import Annotated, Self
+
+import msgspec
 
 from plurimus.cni import gojson
 
@@ -79,21 +81,28 @@ class AttachmentError(PlurimusError):
     """A plugin or the kernel refused.  Code and words are theirs, untouched."""
 
 
+class _Printed(msgspec.Struct, frozen=True):
+    """An error object and the types of its keys."""
+
+    code: Annotated[int, msgspec.Meta(ge=0)] = 0
+    msg: str = ""
+    details: str = ""
+
+
 def encode_error(error: PlurimusError) -> bytes:
-    """The error object as CNI plugins print it on stdout: 4 spaces, `details` only if there are any."""
+    """The error object as CNI plugins print it on stdout: 4 spaces, Go's escapes, `details` only if there are any."""
     fields: dict[str, object] = {"code": error.code, "msg": error.msg}
     if error.details:
         fields["details"] = error.details
-    return json.dumps(fields, indent=4, ensure_ascii=False).encode(errors="replace")
+    return gojson.escape_html(json.dumps(fields, indent=4, ensure_ascii=False)).encode(errors="replace")
 
 
 def decode_error(stdout: bytes) -> AttachmentError | None:
     """The error object a plugin printed, or None when `stdout` holds no such object."""
     try:
-        raw = gojson.fold(gojson.decode(stdout), ("code", "msg", "details"))
+        printed = gojson.convert(gojson.decode_object(stdout), _Printed)
     except ValueError:
         return None
-    code, msg, details = raw.get("code", 0), raw.get("msg", ""), raw.get("details", "")
-    if not (isinstance(code, int) and isinstance(msg, str) and isinstance(details, str)):
+    if not printed.code and not printed.msg:
         return None
-    return AttachmentError(msg, details=details, code=code) if code or msg else None
+    return AttachmentError(printed.msg, details=printed.details, code=printed.code)
