@@ -11,9 +11,9 @@ from .fake import FakeDaemon
 from .runtime import PATIENCE, Node
 
 
-@pytest.fixture(autouse=True)
-def _empty_defaults() -> Iterator[None]:
-    """Where a configuration names no folder the shim takes Multus': empty ones, for this process alone."""
+@pytest.fixture(scope="package", autouse=True)
+def _no_folder_of_the_machine() -> Iterator[None]:
+    """Where a configuration names no folder the shim takes Multus' own: for this process alone an empty one."""
     if os.geteuid() != 0:
         yield
         return

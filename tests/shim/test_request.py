@@ -8,7 +8,7 @@ import json
 import pytest
 
 from .fake import FakeDaemon
-from .runtime import ENV, Node, run
+from .runtime import ENV, PATIENCE, Node, run
 
 VERBS = ("ADD", "CHECK", "STATUS", "GC", "DEL")
 
@@ -96,6 +96,7 @@ def test_the_socket_is_found_as_go_finds_keys(node: Node, daemon: FakeDaemon, ke
 
 def test_a_folder_may_have_any_name(node: Node) -> None:
     """Encoders escape what they like: `&` and everything beyond ASCII."""
+    node.patience = PATIENCE / 2
     folder = node.folder / 'a&b "c" ü🎉'
     with FakeDaemon(folder) as daemon:
         conf = json.dumps(node.conf(daemonSocketDir=str(folder))).replace("&", "\\u0026")

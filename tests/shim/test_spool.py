@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,12 @@ from plurimus.adapters.spool import SpoolFiles
 from plurimus.node import message
 
 from .fake import FakeDaemon
-from .runtime import ENV, ROOT, Node, run
+from .runtime import ENV, PATIENCE, ROOT, Node, run
 
 
 def test_a_del_is_spooled_as_the_request_it_would_have_been(node: Node) -> None:
     """S5: the same bytes a daemon gets, under the names of container and interface."""
+    node.patience = PATIENCE / 2
     assert node.call("DEL").printed() == b""
     spooled = node.spooled()
     with FakeDaemon(node.sockets) as daemon:
@@ -115,21 +117,29 @@ def test_standard_input_that_is_no_object_is_not_spooled(node: Node, before: byt
     assert node.spooled() == {}
 
 
-DEFAULT = Path("/var/lib/cni/multus/.spool")
+@pytest.fixture
+def default_spool(root: None) -> Iterator[Path]:
+    """See conftest.py: not the machine's."""
+    folder = Path("/var/lib/cni/multus/.spool")
+    assert not folder.exists()
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.parametrize("stdin", [b"", b"null", b"[]", b'"{}"'])
-def test_nothing_at_all_on_standard_input_is_not_spooled(root: None, node: Node, stdin: bytes) -> None:
+def test_nothing_at_all_on_standard_input_is_not_spooled(default_spool: Path, node: Node, stdin: bytes) -> None:
     """S5."""
     assert "no JSON object" in node.call("DEL", stdin).refused(6)
-    assert not DEFAULT.exists()
+    assert not default_spool.exists()
 
 
 @pytest.mark.parametrize("keys", ["", ', "cniDir": null', ', "cniDir": ""'], ids=["missing", "null", "empty"])
-def test_the_spool_is_multus_own_folder_unless_the_configuration_names_one(root: None, node: Node, keys: str) -> None:
+def test_the_spool_is_multus_own_folder_unless_the_configuration_names_one(
+    default_spool: Path, node: Node, keys: str
+) -> None:
     """S5; spec section 2.1: `cniDir`."""
     node.call("DEL", f'{{"name": "node"{keys}}}'.encode()).printed()
-    assert [path.name for path in DEFAULT.iterdir()] == ["sandbox1-eth0.json"]
+    assert [path.name for path in default_spool.iterdir()] == ["sandbox1-eth0.json"]
 
 
 def test_the_spool_is_below_the_cni_dir_whatever_its_spelling(node: Node) -> None:
