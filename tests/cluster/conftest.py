@@ -1,9 +1,11 @@
-"""One control plane for all tests of a run; what failed shows the logs of its programs."""
+"""One API server for all tests of this folder; what failed shows the logs of its programs.
+
+No controller runs and there is no node: nobody but the test changes an object.  The folder `nodes` has both.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -15,14 +17,19 @@ from .service import tail
 from .waiting import eventually
 
 _LOGS = pytest.StashKey[list[Path]]()
-_numbers = count(1)
 
 
 @pytest.fixture(scope="session")
-def control_plane(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+def logs(request: pytest.FixtureRequest) -> list[Path]:
+    """Folders; the `*.log` in them are shown where a test fails."""
+    return request.session.stash.setdefault(_LOGS, [])
+
+
+@pytest.fixture(scope="session")
+def control_plane(logs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """etcd and the API server, for reading and writing; who stops it starts it again."""
     folder = tmp_path_factory.mktemp("control-plane")
-    request.session.stash.setdefault(_LOGS, []).append(folder)
+    logs.append(folder)
     with ControlPlane(folder) as control_plane:
         yield control_plane
 
@@ -33,19 +40,18 @@ def admin(control_plane: ControlPlane) -> Client:
     return control_plane.admin
 
 
-@pytest.fixture(scope="session")
-def networks(control_plane: ControlPlane) -> None:
+@pytest.fixture
+def networks(admin: Client) -> None:
     """The API server knows network attachment definitions."""
-    definition = objects.create(control_plane.admin, objects.network_definitions())
-    eventually(lambda: control_plane.admin.get(objects.path(definition)), objects.established)
+    definition = objects.network_definitions()
+    objects.ensure(admin, definition)
+    eventually(lambda: admin.get(objects.path(definition)), objects.established)
 
 
 @pytest.fixture
 def namespace(admin: Client) -> Iterator[str]:
-    """A namespace of the test's own, in which pods can be made although no controller runs."""
-    name = f"test-{next(_numbers)}"
-    objects.create(admin, objects.namespace(name))
-    objects.create(admin, objects.service_account("default", name))
+    """A namespace of the test's own, in which pods can be made."""
+    name = objects.new_namespace(admin)
     yield name
     admin.delete(f"/api/v1/namespaces/{name}")
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any
 
-from .client import Client, Object
+from . import images
+from .client import Client, Object, Refused
 
 _PLURALS = {"NetworkAttachmentDefinition": "network-attachment-definitions"}
 GROUP = "k8s.cni.cncf.io"
+_numbers = count(1)
 
 
 def collection(kind: Mapping[str, Any]) -> str:
@@ -29,6 +32,23 @@ def create(client: Client, thing: Mapping[str, Any]) -> Object:
     return client.post(collection(thing), thing)
 
 
+def ensure(client: Client, thing: Mapping[str, Any]) -> None:
+    """Create an object that another may have created."""
+    try:
+        create(client, thing)
+    except Refused as refusal:
+        if refusal.reason != "AlreadyExists":
+            raise
+
+
+def new_namespace(client: Client) -> str:
+    """The name of a namespace nobody else has, in which pods can be made also where no controller runs."""
+    name = f"test-{next(_numbers)}"
+    create(client, namespace(name))
+    ensure(client, service_account("default", name))
+    return name
+
+
 def _object(version: str, kind: str, name: str, namespace: str = "", **more: Any) -> Object:
     metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
     return {"apiVersion": version, "kind": kind, "metadata": metadata, **more}
@@ -36,6 +56,21 @@ def _object(version: str, kind: str, name: str, namespace: str = "", **more: Any
 
 def namespace(name: str) -> Object:
     return _object("v1", "Namespace", name)
+
+
+def pod(name: str, namespace: str, **spec: Any) -> Object:
+    """A pod whose one container waits; `spec` is laid over its spec."""
+    container = {"name": "waits", "image": images.WAITS, "imagePullPolicy": "Never"}
+    own = {"containers": [container], "terminationGracePeriodSeconds": 5}
+    return _object("v1", "Pod", name, namespace, spec=own | spec)
+
+
+def deployment(name: str, namespace: str, replicas: int) -> Object:
+    """A deployment of pods that wait."""
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels}, "spec": pod(name, namespace)["spec"]}
+    spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
+    return _object("apps/v1", "Deployment", name, namespace, spec=spec)
 
 
 def service_account(name: str, namespace: str) -> Object:

@@ -1,0 +1,134 @@
+"""A node of the cluster, in the namespaces of the test process: containerd, runc and kubelet."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from tests.node.daemon import PLUGINS
+from tests.node.snapshot import ip, ip_json
+
+from .cgroups import ControlGroup
+from .client import Client, Object
+from .controlplane import ControlPlane
+from .kubelet import KERNEL, kubelet
+from .runtime import Containerd
+from .waiting import eventually
+
+ADDRESS = "198.51.100.1"
+PODS = "10.244.0.0/24"
+_LINK = "node0"
+_CRI = "io.kubernetes.cri"
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What containerd made for a pod; `netns` is a name `ip -n` knows, empty for the host's."""
+
+    namespace: str
+    pod: str
+    id: str
+    netns: str
+
+    @classmethod
+    def of(cls, spec: Mapping[str, Any]) -> Self:
+        """The sandbox of an OCI runtime's specification."""
+        told = {key: spec["annotations"][f"{_CRI}.sandbox-{key}"] for key in ("namespace", "name", "id")}
+        paths = [each.get("path", "") for each in spec["linux"]["namespaces"] if each["type"] == "network"]
+        return cls(told["namespace"], told["name"], told["id"], Path(paths[0]).name if paths else "")
+
+
+class Node:
+    """Starts and ends with a `with` block; all it had is gone afterwards: processes, mounts, links, control groups.
+
+    `bin` and `confdir` are the CNI folders: they have the reference plugins, and a network that gives pods `eth0` as
+    clusters have one.  `kubelet` and `containerd` may be stopped and started in between.
+    """
+
+    def __init__(self, folder: Path, control_plane: ControlPlane, name: str = "node-1") -> None:
+        self.folder, self.name = folder, name
+        self.bin, self.confdir = folder / "bin", folder / "net.d"
+        self.bin.mkdir()
+        self.confdir.mkdir()
+        for plugin in PLUGINS.iterdir():
+            (self.bin / plugin.name).symlink_to(plugin)
+        (self.confdir / "10-primary.conflist").write_text(json.dumps(self._primary()))
+        self._admin: Client = control_plane.admin
+        self._links: set[str] = set()
+        self._group = ControlGroup(f"plurimus-tests-{os.getpid()}")
+        self.containerd = Containerd(folder, self._group, self.bin, self.confdir)
+        self.kubelet = kubelet(folder, control_plane, self._group, name, ADDRESS, self.containerd.socket)
+
+    def __enter__(self) -> Self:
+        self._links = {link["ifname"] for link in ip_json("link")}
+        try:
+            self._show_kernel()
+            # kubelet wants an address that is not loopback's
+            ip("link", "add", _LINK, "type", "bridge")
+            ip("addr", "add", f"{ADDRESS}/24", "dev", _LINK)
+            ip("link", "set", _LINK, "up")
+            self.containerd.start()
+            self.kubelet.start()
+            eventually(lambda: self._conditions().get("Ready") == "True")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kubelet.stop()
+        self.containerd.stop()
+        self._group.remove()
+        for link in ip_json("link"):
+            if link["ifname"] not in self._links and "master" not in link:
+                subprocess.run(["ip", "link", "del", link["ifname"]], check=False, capture_output=True)
+        self._unmount()
+        for state in ("containerd", "kubelet"):
+            shutil.rmtree(self.folder / state, ignore_errors=True)
+
+    def sandbox(self, namespace: str, pod: str) -> Sandbox:
+        """The one sandbox of a pod."""
+        (found,) = [each for each in self.sandboxes() if (each.namespace, each.pod) == (namespace, pod)]
+        return found
+
+    def sandboxes(self) -> list[Sandbox]:
+        """All sandboxes containerd knows of."""
+        listed = self.containerd.ctr("containers", "list", "--quiet").split()
+        specs = [json.loads(self.containerd.ctr("containers", "info", id))["Spec"] for id in listed]  # noqa: A001
+        return [Sandbox.of(spec) for spec in specs if spec["annotations"][f"{_CRI}.container-type"] == "sandbox"]
+
+    def _primary(self) -> Object:
+        ipam = {
+            "type": "host-local",
+            "ranges": [[{"subnet": PODS}]],
+            "routes": [{"dst": "0.0.0.0/0"}],
+            "dataDir": str(self.folder / "host-local"),
+        }
+        bridge = {"type": "bridge", "bridge": "primary0", "isGateway": True, "ipam": ipam}
+        return {"cniVersion": "1.0.0", "name": "primary", "plugins": [bridge]}
+
+    def _conditions(self) -> dict[str, str]:
+        nodes: list[Object] = self._admin.get("/api/v1/nodes")["items"]
+        mine = [node["status"].get("conditions", []) for node in nodes if node["metadata"]["name"] == self.name]
+        return {each["type"]: each["status"] for each in (mine[0] if mine else [])}
+
+    def _show_kernel(self) -> None:
+        """Show kubelet the settings it would make for the whole machine."""
+        for key, value in KERNEL.items():
+            shown = self.folder / "kernel" / key
+            shown.parent.mkdir(parents=True, exist_ok=True)
+            shown.write_text(value + "\n")
+            subprocess.run(["mount", "--bind", shown, f"/proc/sys/{key}"], check=True)
+
+    def _unmount(self) -> None:
+        below = (str(self.folder) + "/", "/run/netns/cni-", *(f"/proc/sys/{key}" for key in KERNEL))
+        points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+        for point in reversed(points):
+            if point.startswith(below):
+                subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)

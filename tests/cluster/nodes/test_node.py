@@ -1,0 +1,90 @@
+"""A real kubelet with a real container runtime: the node the end-to-end tests stand on."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+import pytest
+
+from tests.cluster import objects
+from tests.cluster.client import Client, Object, Refused
+from tests.cluster.node import ADDRESS, PODS, Node
+from tests.cluster.waiting import eventually
+from tests.node.snapshot import ip_json
+
+
+def running(admin: Client, name: str, namespace: str) -> dict[str, Any]:
+    """The status of a pod that runs."""
+    path = objects.path(objects.pod(name, namespace))
+    return eventually(lambda: admin.get(path)["status"], lambda status: status["phase"] == "Running")
+
+
+def gone(admin: Client, thing: Object) -> bool:
+    try:
+        admin.get(objects.path(thing))
+    except Refused as refusal:
+        return refusal.code == 404
+    return False
+
+
+def ports() -> list[str]:
+    """The links that are in the bridge of the pods' network."""
+    return [link["ifname"] for link in ip_json("link") if link.get("master") == "primary0"]
+
+
+def test_a_pod_of_the_hosts_network_has_the_nodes_address(node: Node, admin: Client, namespace: str) -> None:
+    """The node the tests stand on: agents run on it."""
+    objects.create(admin, objects.pod("agent", namespace, nodeName=node.name, hostNetwork=True))
+    assert running(admin, "agent", namespace)["podIP"] == ADDRESS
+    assert node.sandbox(namespace, "agent").netns == ""
+
+
+def test_a_scheduled_pod_has_eth0_of_the_nodes_network_and_leaves_nothing(
+    node: Node, admin: Client, namespace: str
+) -> None:
+    """The node the tests stand on: the runtime calls CNI plugins."""
+    before = ports()
+    objects.create(admin, pod := objects.pod("one", namespace))
+    status = running(admin, "one", namespace)
+    sandbox = node.sandbox(namespace, "one")
+    addresses = {
+        link["ifname"]: [each["local"] for each in link["addr_info"] if each["family"] == "inet"]
+        for link in ip_json("addr", namespace=sandbox.netns)
+    }
+    assert addresses == {"lo": ["127.0.0.1"], "eth0": [status["podIP"]]}
+    assert ip_address(status["podIP"]) in ip_network(PODS)
+    assert len(ports()) == len(before) + 1
+    admin.delete(objects.path(pod))
+    eventually(lambda: gone(admin, pod))
+    assert ports() == before
+    assert not (node.folder / "host-local/primary" / status["podIP"]).exists()
+
+
+@pytest.mark.parametrize("stopped", ["kubelet", "containerd"])
+def test_a_pod_stays_while_the_program_that_started_it_is_away(
+    node: Node, admin: Client, namespace: str, stopped: str
+) -> None:
+    """The node the tests stand on: its programs can be taken away and given back."""
+    objects.create(admin, objects.pod("before", namespace))
+    running(admin, "before", namespace)
+    sandbox = node.sandbox(namespace, "before")
+    getattr(node, stopped).stop()
+    assert "eth0" in {link["ifname"] for link in ip_json("link", namespace=sandbox.netns)}
+    getattr(node, stopped).start()
+    objects.create(admin, objects.pod("after", namespace))
+    running(admin, "after", namespace)
+    assert node.sandbox(namespace, "before") == sandbox
+
+
+def test_a_deployment_is_scaled_up_and_down(node: Node, admin: Client, namespace: str) -> None:
+    """The node the tests stand on: controllers make pods and end them."""
+    before = ports()
+    objects.create(admin, deployment := objects.deployment("many", namespace, 5))
+    path = objects.path(deployment)
+    eventually(lambda: admin.get(path)["status"].get("readyReplicas"), lambda ready: ready == 5)
+    pods = admin.get(f"/api/v1/namespaces/{namespace}/pods")["items"]
+    assert len({pod["status"]["podIP"] for pod in pods}) == len(pods) == 5
+    admin.patch(path, {"spec": {"replicas": 0}})
+    eventually(lambda: admin.get(f"/api/v1/namespaces/{namespace}/pods")["items"], lambda pods: pods == [])
+    assert ports() == before
