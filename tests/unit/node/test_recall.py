@@ -1,4 +1,4 @@
-"""DEL of a sandbox of Multus goes by its scratch file and the result cache together."""
+"""DEL of a sandbox of Multus goes by its scratch file and the result cache together.  Spec section 6.4."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import json
 from typing import Any
 
+from . import multus
 from .multus import cached
 from .world import CONTAINER, NETNS, Node
 
@@ -33,4 +34,15 @@ async def test_plugins_appended_from_a_sub_directory_are_deleted_although_the_ca
         ("portmap", "b"),
         ("flannel", "a"),
     ]
+    assert node.left() == []
+
+
+async def test_what_was_plugged_into_a_running_sandbox_is_deleted_first_although_the_scratch_file_lacks_it() -> None:
+    """S10, F13."""
+    node = Node()
+    await multus.leave(node)
+    await node.results.store(cached({"cniVersion": "1.0.0", "name": "plugged", "type": "bridge"}, "plug0"))
+    node.plugins.attached.add((CONTAINER, NETNS, "plug0"))
+    await node.delete()
+    assert node.plugins.made() == ["DEL bridge plug0", *multus.SCRATCH_DELS]
     assert node.left() == []
