@@ -8,8 +8,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 _NEW_NAMESPACES = 0x40000000 | 0x00020000  # CLONE_NEWNET | CLONE_NEWNS
+
+
+# an example may take as long as it takes: machines are shared, and a slow one shows nothing about the code
+settings.register_profile("plurimus", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("plurimus")
 
 
 def pytest_configure(config: pytest.Config) -> None:

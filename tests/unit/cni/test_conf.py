@@ -13,6 +13,7 @@ from plurimus.cni.errors import ConfigError
 PLUGIN = {"type": "bridge"}
 SINGLE = {"cniVersion": "1.0.0", "name": "net", **PLUGIN}
 LIST = {"cniVersion": "1.0.0", "name": "net", "plugins": [PLUGIN]}
+FLAGS = ("disable_check", "disable_gc", "load_only_inlined")
 
 
 def refused(source: Any, **options: Any) -> ConfigError:
@@ -162,9 +163,6 @@ def test_a_flag_is_a_boolean_or_its_name_in_any_case(key: str, field: str, value
     """F10.  Spec section 1.5."""
     flags = {name: getattr(parse({**LIST, key: value}), name) for name in FLAGS}
     assert flags == {**dict.fromkeys(FLAGS, False), field: expected}
-
-
-FLAGS = ("disable_check", "disable_gc", "load_only_inlined")
 
 
 def test_keys_match_in_any_case_at_the_top_and_in_plugins() -> None:

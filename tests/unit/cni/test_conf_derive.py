@@ -77,6 +77,14 @@ def test_a_runtime_config_in_the_file_is_replaced_when_something_is_wanted() -> 
     }
 
 
+def test_every_plugin_gets_its_own_cni_args() -> None:
+    """F34.  Spec section 4.5."""
+    config = chain({"type": "a", "args": {"cni": {"x": [1]}}}, {"type": "b"}, {"type": "c", "ARGS": {"cni": {"y": 2}}})
+    assert [derived(config, index).get("args") for index in range(3)] == [
+        {"cni": {"x": [1]}}, None, {"cni": {"y": 2}},
+    ]  # fmt: skip
+
+
 def test_keys_of_the_verb_are_added() -> None:
     """Spec section 1.5, GC."""
     kept = [{"containerID": "c", "ifname": "eth0"}]

@@ -94,7 +94,7 @@ def test_the_keys_of_a_plugin_have_a_type(key: str, value: object) -> None:
 
 @pytest.mark.parametrize(("key", "inner", "value"), INSIDE_TABLE)
 def test_what_is_inside_them_has_a_type(key: str, inner: str, value: object) -> None:
-    """F34, S32.  Spec section 4.5: `args.cni` is an object."""
+    """S32.  Spec section 4.5: `args.cni` is an object."""
     assert f"$.{key}" in refused({**SINGLE, key: {inner: value}})
 
 
