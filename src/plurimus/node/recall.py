@@ -65,13 +65,18 @@ async def _cached(container_id: str, netconf: NetConf, world: World) -> list[Cac
 
 
 def _prefer_cached(plan: Plan, cached: Sequence[CachedAttachment]) -> Plan:
-    """Multus up to 4.3.0 wrote lossy configurations to its scratch file; the cache has the whole one."""
+    """What Multus left, mended by the cache.
+
+    Up to 4.3.0 the scratch file has lossy configurations, of which the cache has the whole; and it never has
+    what was plugged into a running sandbox (S10), which comes last.
+    """
     by_key = {(entry.network, entry.ifname): entry for entry in cached}
     attachments = []
     for attachment in plan.attachments:
-        entry = by_key.get((attachment.config.name, attachment.ifname))
+        entry = by_key.pop((attachment.config.name, attachment.ifname), None)
         made = entry and _attachment(entry, attachment)
         attachments.append(made or attachment)
+    attachments += [made for entry in by_key.values() if (made := _attachment(entry, None))]
     netns = next((entry.netns for entry in cached if entry.netns), plan.netns)
     return replace(plan, netns=netns, attachments=tuple(attachments))
 
