@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -12,25 +14,29 @@ from typing import Any, Self
 from .certificates import Authority, Pair
 from .client import Client, serves
 from .programs import program
-from .service import Service
+from .service import PATIENCE, Service
 
 ADDRESS = "127.0.0.1"
 SERVICE_ADDRESSES = "10.96.0.0/16"
-_NAMES = ["localhost", ADDRESS, "10.96.0.1", "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
+SERVICE_ADDRESS, SERVICE_PORT = "10.96.0.1", 443
+"""Where pods look for the API server."""
+_NAMES = ["localhost", ADDRESS, SERVICE_ADDRESS, "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
 
 
 class ControlPlane:
     """All its files are in `folder`, the logs as `*.log`.  A `with` block starts and ends it.
 
-    The API server may be stopped and started in between: it comes back on its port, with what etcd keeps.
+    The API server may be stopped and started in between: it comes back on its port, with what etcd keeps.  `for_pods`
+    lets it listen on all addresses and the port pods look for it at; the address is up to the node.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, for_pods: bool = False) -> None:
+        self.folder, self._address = folder, "0.0.0.0" if for_pods else ADDRESS
         self.authority = Authority(folder / "pki")
         self.accounts = self.authority.client("service-accounts", "service-accounts")
         """What tokens of service accounts are signed with."""
-        etcd, peers, self.port = free_ports(3)
+        etcd, peers, port = free_ports(3)
+        self.port = SERVICE_PORT if for_pods else port
         self.server = f"https://localhost:{self.port}"
         admin = self.authority.client("admin", "admin", "system:masters")
         self.admin = Client(self.server, self.ca, admin)
@@ -61,6 +67,14 @@ class ControlPlane:
         """A client that has a token."""
         return Client(self.server, self.ca, token=token)
 
+    def kubectl(self, *words: str, namespace: str = "default") -> str:
+        """What kubectl prints, run by the admin; it must succeed."""
+        environment = os.environ | {"KUBECONFIG": str(self.kubeconfig), "HOME": str(self.folder)}
+        command = [program("kubectl"), "--namespace", namespace, *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=PATIENCE)
+        assert done.returncode == 0, f"kubectl {' '.join(words)}: {done.stdout}{done.stderr}"
+        return done.stdout
+
     def write_kubeconfig(self, name: str, owner: Pair) -> Path:
         """A file for programs that run as the owner of a certificate."""
         path = self.folder / f"{name}.kubeconfig"
@@ -80,6 +94,7 @@ class ControlPlane:
     def _etcd(self, clients: str, peers: str) -> Service:
         options = {
             "name": "tests",
+            "log-level": "warn",
             "data-dir": self.folder / "etcd",
             "listen-client-urls": clients,
             "advertise-client-urls": clients,
@@ -96,7 +111,7 @@ class ControlPlane:
         kubelets = self.authority.client("kube-apiserver-kubelet", "kube-apiserver-kubelet", "system:masters")
         options = {
             "etcd-servers": etcd,
-            "bind-address": ADDRESS,
+            "bind-address": self._address,
             "advertise-address": ADDRESS,
             "secure-port": self.port,
             "service-cluster-ip-range": SERVICE_ADDRESSES,
@@ -112,6 +127,7 @@ class ControlPlane:
             "tls-cert-file": serving.certificate,
             "tls-private-key-file": serving.key,
             "cert-dir": self.folder / "pki",
+            "kubelet-preferred-address-types": "InternalIP",
             "kubelet-client-certificate": kubelets.certificate,
             "kubelet-client-key": kubelets.key,
             "service-account-issuer": "https://kubernetes.default.svc",

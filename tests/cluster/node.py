@@ -16,7 +16,7 @@ from tests.node.snapshot import ip, ip_json
 
 from .cgroups import ControlGroup
 from .client import Client, Object
-from .controlplane import ControlPlane
+from .controlplane import SERVICE_ADDRESS, ControlPlane
 from .kubelet import KERNEL, kubelet
 from .runtime import Containerd
 from .waiting import eventually
@@ -68,11 +68,15 @@ class Node:
     def __enter__(self) -> Self:
         self._links = {link["ifname"] for link in ip_json("link")}
         try:
+            # as on a machine that was booted; pods see what is mounted later
+            subprocess.run(["mount", "--make-rshared", "/"], check=True)
             self._show_kernel()
             # kubelet wants an address that is not loopback's
             ip("link", "add", _LINK, "type", "bridge")
             ip("addr", "add", f"{ADDRESS}/24", "dev", _LINK)
             ip("link", "set", _LINK, "up")
+            # there is no kube-proxy: what comes to the service's address has come to the API server
+            ip("addr", "add", f"{SERVICE_ADDRESS}/32", "dev", _LINK)
             self.containerd.start()
             self.kubelet.start()
             eventually(lambda: self._conditions().get("Ready") == "True")
@@ -99,9 +103,22 @@ class Node:
 
     def sandboxes(self) -> list[Sandbox]:
         """All sandboxes containerd knows of."""
-        listed = self.containerd.ctr("containers", "list", "--quiet").split()
-        specs = [json.loads(self.containerd.ctr("containers", "info", id))["Spec"] for id in listed]  # noqa: A001
+        specs = [each["Spec"] for each in self._containers()]
         return [Sandbox.of(spec) for spec in specs if spec["annotations"][f"{_CRI}.container-type"] == "sandbox"]
+
+    def pid(self, namespace: str, pod: str) -> int:
+        """The process of the one container of a pod."""
+        names = {"namespace": namespace, "name": pod}
+        labels = {f"io.kubernetes.pod.{key}": value for key, value in names.items()} | {
+            "io.cri-containerd.kind": "container"
+        }
+        (found,) = [each["ID"] for each in self._containers() if labels.items() <= each["Labels"].items()]
+        tasks = dict(line.split()[:2] for line in self.containerd.ctr("tasks", "list").splitlines())
+        return int(tasks[found])
+
+    def _containers(self) -> list[Object]:
+        listed = self.containerd.ctr("containers", "list", "--quiet").split()
+        return [json.loads(self.containerd.ctr("containers", "info", each)) for each in listed]
 
     def _primary(self) -> Object:
         ipam = {

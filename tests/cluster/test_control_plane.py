@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from urllib.error import URLError
 
@@ -60,10 +59,8 @@ def test_kubectl_lists_network_attachment_definitions_by_all_their_names(
 ) -> None:
     """Spec section 4.1."""
     objects.create(admin, objects.network("rail", namespace, CONFIG))
-    command = [program("kubectl"), "get", word, "--namespace", namespace, "--output", "name"]
-    environment = os.environ | {"KUBECONFIG": str(control_plane.kubeconfig), "HOME": str(control_plane.folder)}
-    listed = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert listed.stdout == "networkattachmentdefinition.k8s.cni.cncf.io/rail\n", listed.stderr
+    listed = control_plane.kubectl("get", word, "--output", "name", namespace=namespace)
+    assert listed == "networkattachmentdefinition.k8s.cni.cncf.io/rail\n"
 
 
 def test_a_requested_token_is_its_service_account(control_plane: ControlPlane, admin: Client, namespace: str) -> None:

@@ -19,17 +19,17 @@ from tests.cluster.waiting import eventually
 @pytest.fixture(scope="session")
 def control_plane(logs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """In place of the one without controllers: deployments get pods, and pods get nodes."""
+    if os.geteuid() != 0:
+        pytest.fail("this test needs root: it starts a kubelet; run `make test-cluster` as root")
     folder = tmp_path_factory.mktemp("cluster")
     logs.append(folder)
-    with ControlPlane(folder) as control_plane, Controllers(control_plane):
+    with ControlPlane(folder, for_pods=True) as control_plane, Controllers(control_plane):
         yield control_plane
 
 
 @pytest.fixture(scope="session")
 def node(logs: list[Path], control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """The cluster's one node, ready for pods."""
-    if os.geteuid() != 0:
-        pytest.fail("this test needs root: it starts a kubelet; run `make test-cluster` as root")
     folder = tmp_path_factory.mktemp("node")
     logs.append(folder)
     with Node(folder, control_plane) as node:
