@@ -63,7 +63,7 @@ class ManifestFolder:
         self._pods: dict[Key, Pod] = {}
         self._definitions: dict[Key, NetworkAttachmentDefinition] = {}
 
-    async def get_pod(self, namespace: str, name: str) -> Pod | None:
+    async def get_pod(self, namespace: str, name: str, *, uid: str = "") -> Pod | None:
         self._refresh()
         return self._pods.get((namespace, name))
 

@@ -1,10 +1,13 @@
 """The shim's spool, `<cniDir>/.spool/<container ID>-<interface>.json`; implements `ports.Spool`.
 
-A file holds one request body, whole: the shim renames it into place.
+A file holds one request body, whole: it is renamed into place.  Most are the shim's.
 """
 
 from __future__ import annotations
 
+import base64
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from plurimus.adapters import files
@@ -34,6 +37,11 @@ class SpoolFiles:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise files.io_error(path, "remove", error) from error
+
+    def owe(self, container_id: str, ifname: str, *, env: Mapping[str, str], stdin: bytes) -> None:
+        body = {"env": dict(env), "config": base64.b64encode(stdin).decode()}
+        files.make_folder(self._folder)
+        files.replace(self._path(container_id, ifname), json.dumps(body).encode(), durable=True)
 
     def set_aside(self, name: str) -> str:
         path = self._folder / name

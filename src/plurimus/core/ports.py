@@ -21,8 +21,12 @@ from plurimus.model.pod import Pod
 class Cluster(Protocol):
     """Where pods and definitions are read from and network status is written to."""
 
-    async def get_pod(self, namespace: str, name: str) -> Pod | None:
-        """The pod, or None when the cluster is sure that it does not exist."""
+    async def get_pod(self, namespace: str, name: str, *, uid: str = "") -> Pod | None:
+        """The pod, or None when the cluster is sure that it does not exist.
+
+        `uid` is the one the runtime named: a pod known under another is looked up anew, since it may have
+        been replaced.
+        """
 
     async def get_definition(self, namespace: str, name: str) -> NetworkAttachmentDefinition | None:
         """The definition, or None when the cluster is sure that it does not exist."""
@@ -90,7 +94,7 @@ class Results(Protocol):
 
 
 class Spool(Protocol):
-    """DELs that the shim could not deliver and answered itself: debts of this daemon."""
+    """DELs that were answered but not carried out: debts of this daemon."""
 
     def pending(self) -> list[tuple[str, bytes]]:
         """Name and content of each, oldest first."""
@@ -101,6 +105,9 @@ class Spool(Protocol):
     def forget(self, container_id: str, ifname: str) -> None:
         """The DEL of this attachment is done, or void because of a new ADD."""
 
+    def owe(self, container_id: str, ifname: str, *, env: Mapping[str, str], stdin: bytes) -> None:
+        """Put a DEL there as the shim does, durably: it will be tried until it succeeds."""
+
     def set_aside(self, name: str) -> str:
         """Keep one that cannot be understood under another name, which is returned."""
 
@@ -108,10 +115,13 @@ class Spool(Protocol):
 class ConfDir(Protocol):
     """CNI configurations on this node's disk."""
 
-    def find(self, folder: str, name: str) -> NetworkConfig | None:
-        """The first configuration in `folder` whose `name` is `name`; unreadable files are skipped (S28)."""
+    def find(self, folder: str, name: str, *, list_version: str = "") -> NetworkConfig | None:
+        """The first configuration in `folder` whose `name` is `name`; unreadable files are skipped (S28).
 
-    def load(self, path: str) -> NetworkConfig:
+        `list_version` is the version of a list without one (S37).
+        """
+
+    def load(self, path: str, *, list_version: str = "") -> NetworkConfig:
         """The configuration at `path`: a file, or the first one of a folder; with its sub-directory's plugins."""
 
     def chain(self, folder: str, name: str, cni_version: str) -> NetworkConfig | None:

@@ -104,6 +104,10 @@ class Attacher:
             outcomes += [outcome for outcome in tried if outcome is not None]
         return tuple(attachment for attachment, _ in reversed(outcomes)), [error for _, error in outcomes]
 
+    async def made_any(self, plan: Plan) -> bool:
+        """Whether the ADD of any of these attachments succeeded."""
+        return any([await self._chain.is_cached(plan, attachment) for attachment in plan.attachments])
+
     async def remember(self, plan: Plan) -> None:
         """Make the record say `plan`; there is none for a plan without attachments."""
         if plan.attachments:

@@ -82,6 +82,10 @@ class Chain:
             await self._run(config, plugin, env, "delete", attachment.capability_args, previous)
         await self._results.remove(config.name, plan.container_id, attachment.ifname)
 
+    async def is_cached(self, plan: Plan, attachment: Attachment) -> bool:
+        """Whether there is a result of this attachment: its ADD succeeded, and no DEL has since."""
+        return await self._results.load(attachment.config.name, plan.container_id, attachment.ifname) is not None
+
     async def check(self, plan: Plan, attachment: Attachment) -> None:
         """Check against the cached result; a configuration below 0.4.0 cannot be checked and passes."""
         config, env = attachment.config, self._environment("CHECK", plan, attachment)

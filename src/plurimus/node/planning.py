@@ -54,7 +54,7 @@ async def find_pod(env: Environment, world: World) -> Pod | None:
         raise RequestError(
             "CNI_ARGS must name the pod in K8S_POD_NAMESPACE and K8S_POD_NAME", code=Code.INVALID_ENVIRONMENT
         )
-    pod = await world.cluster.get_pod(wanted.namespace, wanted.name)
+    pod = await world.cluster.get_pod(wanted.namespace, wanted.name, uid=wanted.uid)
     if pod is None:
         raise ClusterError(
             f"pod {wanted.namespace}/{wanted.name} is not known to the cluster; it was deleted, or is not visible yet"

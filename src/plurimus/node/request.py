@@ -11,7 +11,7 @@ Spec sections 1.2, 2.4 and 6.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -144,7 +144,7 @@ class Requests:
                 if verb == "CHECK":
                     await self._check(context)
                 elif request.spool is None or request.spool.has(context.env.container_id, context.env.ifname):
-                    await self._delete(context)
+                    await self._delete(context, request)
         else:
             raise RequestError(f"unknown cmd type: {verb}", code=Code.INVALID_ENVIRONMENT)
         return Outcome()
@@ -204,7 +204,7 @@ class Requests:
         ]
         await context.world.cluster.write_status(pod, status.annotation(elements))
 
-    async def _delete(self, context: Context) -> None:
+    async def _delete(self, context: Context, request: Request) -> None:
         """Undo what is on record.  Pod, cluster, namespace and other plugins may be gone."""
         plan = await recall.plan_of(context.env, context.netconf, context.world)
         if plan is None:
@@ -212,8 +212,24 @@ class Requests:
             return
         errors = await context.attacher.undo(plan)
         if errors:
-            raise _joined(errors)
+            if not await self._owed(context, request, errors):
+                raise _joined(errors)
+            return
+        context.spool.forget(context.env.container_id, context.env.ifname)
         _log.info("detached", interfaces=[attachment.ifname for attachment in plan.attachments])
+
+    async def _owed(self, context: Context, request: Request, errors: Sequence[PlurimusError]) -> bool:
+        """Whether what failed is left for the daemon to try again, instead of for the runtime.
+
+        That is so where it only concerns attachments that were never made: a configuration no plugin can
+        read fails at DEL as it failed at ADD, and must not keep its pod for ever.
+        """
+        left = await recall.plan_of(context.env, context.netconf, context.world)
+        if request.spool is not None or left is None or await context.attacher.made_any(left):
+            return False
+        context.spool.owe(context.env.container_id, context.env.ifname, env=request.env, stdin=request.stdin)
+        self._emit(context, [Event.not_removed(str(error)) for error in errors])
+        return True
 
     async def _undo_leftovers(self, context: Context) -> None:
         """What an ADD that never ended or a DEL still spooled left is undone first, once and for all."""

@@ -205,7 +205,7 @@ class FakeCluster:
         """Which questions are answered with `error`: those that begin so."""
         self.write_error: PlurimusError | None = None
 
-    async def get_pod(self, namespace: str, name: str) -> Pod | None:
+    async def get_pod(self, namespace: str, name: str, *, uid: str = "") -> Pod | None:
         self._note(f"pod {namespace}/{name}")
         return self.pods.get((namespace, name))
 

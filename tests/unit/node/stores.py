@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from collections.abc import Mapping
+
 from plurimus.cni import cache
 from plurimus.cni.cache import CachedAttachment
 from plurimus.cni.errors import AttachmentError, PlurimusError
@@ -87,6 +91,10 @@ class FakeSpool:
 
     def forget(self, container_id: str, ifname: str) -> None:
         self.files.pop(f"{container_id}-{ifname}.json", None)
+
+    def owe(self, container_id: str, ifname: str, *, env: Mapping[str, str], stdin: bytes) -> None:
+        body = {"env": dict(env), "config": base64.b64encode(stdin).decode()}
+        self.put(container_id, ifname, json.dumps(body).encode())
 
     def set_aside(self, name: str) -> str:
         self.aside.append(name)
