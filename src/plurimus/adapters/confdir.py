@@ -24,10 +24,10 @@ _log = structlog.get_logger(__name__)
 class ConfDirectories:
     """Implements `ports.ConfDir`.  Files are small and local, so they are read where the call is made."""
 
-    def find(self, folder: str, name: str) -> NetworkConfig | None:
+    def find(self, folder: str, name: str, *, list_version: str = "") -> NetworkConfig | None:
         for path in _files(Path(folder), ALL):
             try:
-                config = _read(path)
+                config = _read(path, list_version)
             except ConfigError as error:
                 _log.warning("skipped an unreadable CNI configuration", error=str(error))
                 continue
@@ -35,14 +35,14 @@ class ConfDirectories:
                 return config
         return None
 
-    def load(self, path: str) -> NetworkConfig:
+    def load(self, path: str, *, list_version: str = "") -> NetworkConfig:
         file = Path(path)
         if file.is_dir():
             found = _files(file, ALL)
             if not found:
                 raise ConfigError(f"getNetDelegate: cannot find network: {path}: the folder has no CNI configuration")
             file = found[0]
-        return _read(file)
+        return _read(file, list_version)
 
     def chain(self, folder: str, name: str, cni_version: str) -> NetworkConfig | None:
         plugins = _subdirectory(Path(folder), name)
@@ -61,7 +61,7 @@ class ConfDirectories:
         return True
 
 
-def _read(path: Path) -> NetworkConfig:
+def _read(path: Path, list_version: str) -> NetworkConfig:
     """The configuration in one file, plugins of its sub-directory appended where it is a list.
 
     Raises:
@@ -73,7 +73,7 @@ def _read(path: Path) -> NetworkConfig:
         content = path.read_bytes()
         if path.suffix != ".conflist" and "plugins" not in gojson.fold(gojson.decode(content), ("plugins",)):
             return conf.parse(content)
-        config = conf.parse(content, allow_no_plugins=True)
+        config = conf.parse(content, list_version=list_version, allow_no_plugins=True)
         more = [] if config.load_only_inlined else _subdirectory(path.parent, config.name)
         return conf.with_plugins(config, more)
     except ConfigError as error:

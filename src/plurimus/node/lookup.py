@@ -67,7 +67,7 @@ class Lookup:
             config = conf.parse(source, list_version=self._netconf.cni_version)
             return Delegate(config, config.name, is_default=reference.is_default).checked()
         if reference.is_path:
-            config = self._confdir.load(reference.name)
+            config = self._confdir.load(reference.name, list_version=self._netconf.cni_version)
             return Delegate(config, config.name, is_default=reference.is_default).checked()
         if reference.on_disk:
             return await self._on_node(reference)
@@ -85,7 +85,7 @@ class Lookup:
                 return await self._from_definition(reference, definition)
         except PlurimusError as error:
             cause = error
-        config = self._confdir.find(self._netconf.conf_dir, reference.name)
+        config = self._file(reference.name)
         if config is None:
             # without an answer of the cluster nobody knows yet that there is something to mend
             branch = ClusterError if isinstance(cause, ClusterError) else ConfigError
@@ -119,7 +119,11 @@ class Lookup:
     def _config(self, definition: NetworkAttachmentDefinition) -> NetworkConfig:
         if definition.config.strip():
             return conf.parse(definition.config, default_name=definition.name, list_version=self._netconf.cni_version)
-        config = self._confdir.find(self._netconf.conf_dir, definition.name)
+        config = self._file(definition.name)
         if config is None:
             raise ConfigError(f"its config is empty, and {self._netconf.conf_dir} has no configuration of that name")
         return config
+
+    def _file(self, name: str) -> NetworkConfig | None:
+        """The configuration of that name on this node."""
+        return self._confdir.find(self._netconf.conf_dir, name, list_version=self._netconf.cni_version)

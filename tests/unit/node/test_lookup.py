@@ -218,3 +218,14 @@ async def test_a_cluster_that_does_not_answer_leaves_the_files_of_the_node(tmp_p
     assert "no route to the API server" in error.msg
     write(tmp_path / "10.conf", name="net", type="from-file")
     assert await added(node) == ["ADD from-file eth0"]
+
+
+@pytest.mark.parametrize("by", ["name", "path"])
+async def test_a_list_in_a_file_without_a_version_has_the_nodes(tmp_path: Path, by: str) -> None:
+    """S37: not 0.1.0 at ADD and another at DEL."""
+    file = tmp_path / "10.conflist"
+    file.write_text(json.dumps({"name": "cbr9", "plugins": [{"type": "bridge"}]}))
+    node = on_disk(tmp_path, str(file) if by == "path" else "cbr9")
+    await node.add()
+    await node.delete()
+    assert [(call.verb, call.conf["cniVersion"]) for call in node.plugins.calls] == [("ADD", "1.1.0"), ("DEL", "1.1.0")]
