@@ -10,76 +10,18 @@ import re
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from . import protobuf
+from .store import GROUPS, KINDS, Object, Store
 
 TOKEN = "token-of-the-tests"
-KINDS = {"pods": "Pod", "network-attachment-definitions": "NetworkAttachmentDefinition", "events": "Event"}
-GROUPS = {"pods": "v1", "network-attachment-definitions": "k8s.cni.cncf.io/v1", "events": "v1"}
 _PATH = re.compile(rf"/apis?/(?P<group>(?:k8s\.cni\.cncf\.io/)?v1)/(?:namespaces/(?P<namespace>[^/]+)/)?"
                    rf"(?P<plural>{'|'.join(KINDS)})(?:/(?P<name>[^/]+))?(?P<status>/status)?$")  # fmt: skip
-
-Object = dict[str, Any]
-Key = tuple[str, str, str]
-
-
-@dataclass(slots=True)
-class Store:
-    """The objects, and everything that ever happened to them in order."""
-
-    objects: dict[Key, Object] = field(default_factory=dict)
-    history: list[tuple[str, Key, Object]] = field(default_factory=list)
-    changed: threading.Condition = field(default_factory=threading.Condition)
-    closed: bool = False
-
-    def put(self, key: Key, content: Mapping[str, Any]) -> Object:
-        with self.changed:
-            told = {"namespace": key[1], "name": key[2], "resourceVersion": str(self.version + 1)}
-            meta = {**content.get("metadata", {}), **told}
-            made = {"apiVersion": GROUPS[key[0]], "kind": KINDS[key[0]], **content, "metadata": meta}
-            self._happen("MODIFIED" if key in self.objects else "ADDED", key, made)
-            self.objects[key] = made
-            return made
-
-    def delete(self, key: Key) -> None:
-        with self.changed:
-            self._happen("DELETED", key, self.objects.pop(key))
-
-    def clear(self, plural: str) -> None:
-        """Delete all objects of one kind."""
-        for key in [key for key in self.objects if key[0] == plural]:
-            self.delete(key)
-
-    def close(self) -> None:
-        """End all watches."""
-        with self.changed:
-            self.closed = True
-            self.changed.notify_all()
-
-    def watch(self, plural: str, since: int) -> Iterator[tuple[str, Object]]:
-        """What happens to objects of one kind after version `since`, for as long as the server lives."""
-        while True:
-            with self.changed:
-                while not self.closed and self.version <= since:
-                    self.changed.wait()
-                if self.closed:
-                    return
-                news, since = self.history[since:], self.version
-            yield from ((what, content) for what, key, content in news if key[0] == plural)
-
-    @property
-    def version(self) -> int:
-        return len(self.history)
-
-    def _happen(self, what: str, key: Key, content: Object) -> None:
-        self.history.append((what, key, content))
-        self.changed.notify_all()
 
 
 class ApiServer:
@@ -178,10 +120,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, self.store.put(key, {**old, "metadata": {**old["metadata"], "annotations": annotations}}))
 
     def _list(self, plural: str) -> None:
-        with self.store.changed:
-            items = [content for key, content in self.store.objects.items() if key[0] == plural]
-            version = str(self.store.version)
-        head = {"apiVersion": GROUPS[plural], "kind": f"{KINDS[plural]}List", "metadata": {"resourceVersion": version}}
+        items, version = self.store.all(plural)
+        meta = {"resourceVersion": str(version)}
+        head = {"apiVersion": GROUPS[plural], "kind": f"{KINDS[plural]}List", "metadata": meta}
         self._answer(200, {**head, "items": items})
 
     def _watch(self, plural: str, query: Mapping[str, list[str]]) -> None:
@@ -191,9 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         since = int(query.get("resourceVersion", ["0"])[0] or 0)
         if query.get("sendInitialEvents") == ["true"]:
-            with self.store.changed:
-                items = [content for key, content in self.store.objects.items() if key[0] == plural]
-                since = self.store.version
+            items, since = self.store.all(plural)
             for content in items:
                 self._send("ADDED", content)
             meta = {"resourceVersion": str(since), "annotations": {"k8s.io/initial-events-end": "true"}}

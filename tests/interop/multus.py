@@ -8,7 +8,8 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ class MultusDaemon:
         self._api = api
         self._process: subprocess.Popen[bytes] | None = None
         self.socket_dir, self.generated, self.log = folder / "socket", folder / "00-multus.conf", folder / "log"
-        (folder / "10-default.conf").write_text(json.dumps(default))
+        self.default = folder / "10-default.conf"
+        self.default.write_text(json.dumps(default))
         config = {
             "cniVersion": "1.1.0",
             "logLevel": "verbose",
@@ -43,7 +45,7 @@ class MultusDaemon:
             "socketDir": str(self.socket_dir),
             "daemonSocketDir": str(self.socket_dir),
         }
-        (folder / "daemon-config.json").write_text(json.dumps(config | keys))
+        self._config = config | keys
         (folder / "kubeconfig").write_text(json.dumps(_kubeconfig(api)))
 
     @property
@@ -51,9 +53,20 @@ class MultusDaemon:
         """A file for the thin plugin, which has no daemon to speak to the cluster for it."""
         return str(self._folder / "kubeconfig")
 
-    def start(self) -> None:
+    @contextmanager
+    def configured(self, **keys: Any) -> Iterator[None]:
+        """The daemon with `keys` laid over its configuration, until the end of the context."""
+        self.stop()
+        self.start(**keys)
+        try:
+            yield
+        finally:
+            self.let_go()
+
+    def start(self, **keys: Any) -> None:
         """Start, and wait until it serves: only then it writes the node's CNI configuration, `generated`."""
         self._put_barrier()
+        (self._folder / "daemon-config.json").write_text(json.dumps(self._config | keys))
         self.launch({"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(self._api.port)})
         end = time.monotonic() + _PATIENCE
         while not self.generated.exists():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -21,7 +22,7 @@ from .multus import PEERS, MultusDaemon
 PLUGINS = {"plurimus": SHIM, "multus": PEERS / "multus", "multus-shim": PEERS / "multus-shim"}
 PLURALS = {"Pod": "pods", "NetworkAttachmentDefinition": "network-attachment-definitions"}
 NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status"
-_PATIENCE = 60.0
+_PATIENCE = 30.0
 
 
 class SharedNode(Node):
@@ -73,7 +74,7 @@ class SharedNode(Node):
         plugin = PLUGINS[conf["type"]]
         full = {"CNI_COMMAND": verb, "CNI_PATH": str(self.bin), **(env or {})}
         stdin = json.dumps(conf).encode()
-        done = subprocess.run([plugin], input=stdin, env=full, capture_output=True, timeout=_PATIENCE, check=False)
+        done = subprocess.run([plugin], input=stdin, env=full, capture_output=True, timeout=2 * _PATIENCE, check=False)
         assert done.stderr == b"" or plugin != SHIM  # theirs write their log there
         return Answer(done.returncode, done.stdout)
 
@@ -91,11 +92,17 @@ class SharedNode(Node):
         annotations: dict[str, str] = self.api.store.objects["pods", pod.namespace, pod.pod]["metadata"]["annotations"]
         return annotations.get(NETWORK_STATUS, "")
 
-    def events(self, pod: Sandbox, way: str) -> list[tuple[str, str]]:
-        """Reason and text of the pod's events as `way` has written them."""
+    def events(self, pod: Sandbox, way: str, expected: int) -> list[tuple[str, str]]:
+        """Reason and text of the pod's events as `way` has written them: soon, if not at once."""
+        end = time.monotonic() + _PATIENCE
+        while len(found := self._events(pod, way)) < expected and time.monotonic() < end:
+            time.sleep(0.01)
+        return found
+
+    def _events(self, pod: Sandbox, way: str) -> list[tuple[str, str]]:
         if way in ("ours", "their-shim"):
             return pod.events()
-        events = [event for (plural, _, _), event in self.api.store.objects.items() if plural == "events"]
+        events, _ = self.api.store.all("events")
         return [(event["reason"], event["message"]) for event in events if event["involvedObject"]["name"] == pod.pod]
 
     def forget(self, pod: str, namespace: str = "default") -> None:

@@ -52,17 +52,23 @@ def make(node: SharedNode, pod: Sandbox, way: str) -> Made:
 def look(node: SharedNode, pod: Sandbox, way: str, result: str = "") -> Made:
     names = {link["address"]: f"<address of {name}>" for name, link in pod.links().items()}
     names |= {link["address"]: "<address of veth>" for name, link in node.links().items() if _VETH.match(name)}
+    cache = {path.name: _told(path.read_text(), names) for path in sorted((node.state / "results").iterdir())}
     inside = snapshot.kernel(pod.name)
     inside["addresses"] = pod.addresses()
     inside["routes"] = [route for route in inside["routes"] if "fe80:" not in str(route)]
     return Made(
         result=_told(result, names),
         status=_told(node.status(pod, way), names),
-        events=node.events(pod, way),
-        cache={path.name: _told(path.read_text(), names) for path in sorted((node.state / "results").iterdir())},
+        events=node.events(pod, way, sum(_is_told(text) for text in cache.values())),
+        cache=cache,
         record=json.loads(pod.record.read_bytes()),
         pod=json.loads(_told(json.dumps(inside), names)),
     )
+
+
+def _is_told(cached: str) -> bool:
+    """Whether there is an event of an attachment: if its result has links or addresses."""
+    return bool({"interfaces", "ips", "ip4", "ip6"}.intersection(json.loads(cached)["result"]))
 
 
 def _told(text: str, names: dict[str, str]) -> str:
