@@ -87,6 +87,9 @@ class ManifestFolder:
     def emit(self, pod: PodReference, events: Sequence[Event]) -> None:
         asyncio.get_running_loop().call_soon(self._write_events, pod, events)
 
+    async def close(self) -> None:
+        """There is nothing to give back."""
+
     def pods(self) -> list[Pod]:
         """All pods, by namespace and name."""
         self._refresh()

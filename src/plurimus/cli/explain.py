@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from plurimus.adapters.manifests import ManifestFolder
 from plurimus.cli import output, pods
 from plurimus.cli.output import log_to_stderr
 from plurimus.cni.args import Environment, format_args
@@ -28,7 +27,7 @@ CONTAINER_ID = "explained"
     "--config",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     required=True,
-    help="The daemon's configuration file; its 'manifests' is the cluster.",
+    help="The daemon's configuration file, which names the cluster.",
 )
 @output.FORMAT
 def explain(pod: str, config: Path, output: str) -> None:
@@ -46,12 +45,15 @@ def explain(pod: str, config: Path, output: str) -> None:
 
 async def _plan(name: str, config: Path) -> tuple[Plan, bool]:
     loaded = node.load(config)
-    world = node.make_world(loaded.daemon)
-    if not isinstance(world.cluster, ManifestFolder):
-        raise ConfigError(f"{config}: 'manifests' names no folder, so there is no cluster to explain pods of")
-    pod = await pods.find(world.cluster, name)
-    env = Environment("ADD", CONTAINER_ID, "", "eth0", pods.runtime_args(pod, CONTAINER_ID))
-    plan, _ = await planning.make_plan(env, netconf.parse({}, overlay=loaded.overlay), world)
+    world = node.make_world(loaded)
+    if world.cluster is None:
+        raise ConfigError(f"{config}: neither 'manifests' nor 'kubeconfig' names a cluster to explain pods of")
+    try:
+        pod = await pods.find(world.cluster, name)
+        env = Environment("ADD", CONTAINER_ID, "", "eth0", pods.runtime_args(pod, CONTAINER_ID))
+        plan, _ = await planning.make_plan(env, netconf.parse({}, overlay=loaded.overlay), world)
+    finally:
+        await world.cluster.close()
     return plan, loaded.daemon.side_by_side
 
 

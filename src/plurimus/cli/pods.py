@@ -9,6 +9,7 @@ import click
 from plurimus.adapters.manifests import ManifestFolder
 from plurimus.cni.args import Pairs
 from plurimus.cni.errors import ConfigError, RequestError
+from plurimus.core.ports import Cluster
 from plurimus.model.pod import Pod
 
 MANIFESTS = click.option(
@@ -19,18 +20,22 @@ MANIFESTS = click.option(
 )
 
 
-async def find(cluster: ManifestFolder, text: str) -> Pod:
+async def find(cluster: Cluster, text: str) -> Pod:
     """The pod called `text`, `[namespace/]name`; without a namespace it is `default`.
 
     Raises:
-        RequestError: there is none; the message lists those there are.
+        RequestError: there is none; the message lists those there are in a folder.
     """
     namespace, _, name = text.rpartition("/")
     pod = await cluster.get_pod(namespace or "default", name)
     if pod is None:
-        there = ", ".join(str(pod) for pod in cluster.pods()) or "none"
-        raise RequestError(f"no pod {namespace or 'default'}/{name} in the manifests; there are: {there}")
+        there = f"; there are: {_listed(cluster)}" if isinstance(cluster, ManifestFolder) else ""
+        raise RequestError(f"no pod {namespace or 'default'}/{name} in the cluster{there}")
     return pod
+
+
+def _listed(cluster: ManifestFolder) -> str:
+    return ", ".join(str(pod) for pod in cluster.pods()) or "none"
 
 
 def runtime_args(pod: Pod, container_id: str) -> Pairs:

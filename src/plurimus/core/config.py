@@ -41,9 +41,10 @@ class PerNodeCertificate(msgspec.Struct, frozen=True, rename="camel"):
 class DaemonConfig(msgspec.Struct, frozen=True, rename="camel"):
     """What the daemon itself reads; times are seconds.
 
-    Five keys are ours: `manifests` names a folder to use as the cluster, `daemonTimeout` is how long
-    the shim waits for a daemon, `pluginTimeout` bounds one plugin call, `readinessTimeout` the wait
-    for `readinessindicatorfile`, `sideBySide` is the switch of `core.order`.
+    Six keys are ours: `manifests` names a folder to use as the cluster, `apiTimeout` bounds one answer
+    of the API server, `daemonTimeout` is how long the shim waits for a daemon, `pluginTimeout` bounds one
+    plugin call, `readinessTimeout` the wait for `readinessindicatorfile`, `sideBySide` is the switch of
+    `core.order`.
     """
 
     chroot_dir: str = ""
@@ -65,6 +66,7 @@ class DaemonConfig(msgspec.Struct, frozen=True, rename="camel"):
     force_cni_version: bool = msgspec.field(default=False, name="forceCNIVersion")
     override_network_name: bool = False
     manifests: str = ""
+    api_timeout: float = 10.0
     plugin_timeout: float = 120.0
     readiness_timeout: float = 45.0
     side_by_side: bool = True
@@ -107,6 +109,7 @@ def _check(config: DaemonConfig) -> None:
     if config.metrics_port is not None and not 0 < config.metrics_port < 65536:
         raise _wrong("metricsPort", config.metrics_port, "a port, 1 to 65535")
     for key, value in (
+        ("apiTimeout", config.api_timeout),
         ("daemonTimeout", config.daemon_timeout),
         ("pluginTimeout", config.plugin_timeout),
         ("readinessTimeout", config.readiness_timeout),

@@ -37,6 +37,9 @@ class Cluster(Protocol):
     def emit(self, pod: PodReference, events: Sequence[Event]) -> None:
         """Have events recorded on the pod, soon: no request waits for it, or fails by it."""
 
+    async def close(self) -> None:
+        """Give back connections; nothing is asked any more."""
+
 
 class DeviceSource(Protocol):
     """Which devices were allocated to a pod's containers."""

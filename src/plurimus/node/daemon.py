@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import Coroutine
 from pathlib import Path
@@ -18,8 +19,11 @@ from typing import Any
 
 import structlog
 
+from plurimus.adapters import kubeconfig
+from plurimus.adapters.apiserver import ApiServer
 from plurimus.adapters.confdir import ConfDirectories
 from plurimus.adapters.kernel import NamespaceKernel
+from plurimus.adapters.kubernetes import KubernetesCluster
 from plurimus.adapters.manifests import ManifestFolder
 from plurimus.adapters.plugins import Executables
 from plurimus.adapters.records import RecordFiles
@@ -27,7 +31,7 @@ from plurimus.adapters.results import ResultFiles
 from plurimus.adapters.spool import SpoolFiles
 from plurimus.cni.errors import ClusterError, ConfigError
 from plurimus.core import netconf
-from plurimus.core.config import ConfigFile, DaemonConfig, parse
+from plurimus.core.config import ConfigFile, parse
 from plurimus.node.listener import Listener
 from plurimus.node.recovery import Debts
 from plurimus.node.request import Requests
@@ -37,6 +41,11 @@ from plurimus.version import VERSION
 
 DRAINING = 25.0
 """Seconds running requests get at the end: less than the 30 a pod has between SIGTERM and SIGKILL."""
+
+SYNCING = 20.0
+"""Seconds the copies of pods and definitions may take before requests are answered without."""
+NODE_NAME = "MULTUS_NODE_NAME"
+"""The environment variable with this node's name (spec section 7.7)."""
 
 _log = structlog.get_logger(__name__)
 
@@ -55,19 +64,33 @@ def load(path: Path) -> ConfigFile:
         raise error.about(f"{path}: ") from None
 
 
-def make_world(config: DaemonConfig) -> World:
-    """The real world as `config` describes it."""
-    cluster = ManifestFolder(Path(config.manifests)) if config.manifests else None
+def make_world(config: ConfigFile) -> World:
+    """The real world as `config` describes it.
+
+    Raises:
+        ConfigError: the kubeconfig cannot be read.
+    """
+    cluster = make_cluster(config)
     return World(
         cluster=cluster,
-        devices=cluster,
-        plugins=Executables(timeout=config.plugin_timeout, chroot=config.chroot_dir),
+        devices=cluster if isinstance(cluster, ManifestFolder) else None,
+        plugins=Executables(timeout=config.daemon.plugin_timeout, chroot=config.daemon.chroot_dir),
         confdir=ConfDirectories(),
         kernel=NamespaceKernel(),
         records=lambda folder: RecordFiles(Path(folder)),
         results=lambda folder: ResultFiles(Path(folder) / "results"),
         spool=lambda folder: SpoolFiles(Path(folder) / ".spool"),
     )
+
+
+def make_cluster(config: ConfigFile) -> ManifestFolder | KubernetesCluster | None:
+    """A folder of manifests where one is named, else Kubernetes where it can be reached, else no cluster."""
+    if config.daemon.manifests:
+        return ManifestFolder(Path(config.daemon.manifests))
+    access = kubeconfig.find(netconf.parse({}, overlay=config.overlay).kubeconfig)
+    if access is None:
+        return None
+    return KubernetesCluster(ApiServer(access, timeout=config.daemon.api_timeout), os.environ.get(NODE_NAME, ""))
 
 
 async def run(config: ConfigFile) -> None:
@@ -82,7 +105,7 @@ async def run(config: ConfigFile) -> None:
         loop.add_signal_handler(number, stop.set)
     for warning in config.warnings:
         _log.warning(warning)
-    world = make_world(config.daemon)
+    world = make_world(config)
     merged = netconf.parse({}, overlay=config.overlay)
     if not await _before(stop, _wait_for_default_network(config, world, merged.readiness_indicator_file)):
         _log.info("stopped")
@@ -90,17 +113,24 @@ async def run(config: ConfigFile) -> None:
     requests = Requests(config, world)
     listener = Listener(Path(config.daemon.socket_dir))
     server = Server(requests, draining=DRAINING, connection_limit=config.daemon.connection_limit)
-    debts = asyncio.create_task(Debts(world.spool, requests, loop.time).run())
+    background = [asyncio.create_task(Debts(world.spool, requests, loop.time).run())]
     try:
+        if isinstance(world.cluster, KubernetesCluster):
+            background.append(asyncio.create_task(world.cluster.run()))
+            await _wait_for_copies(world.cluster)
         gc.freeze()  # what a daemon is made of stays: no collection shall walk it during a request
         await server.start(listener.socket)
         _log.info("ready", version=VERSION, socket=str(listener.path), cniDir=merged.cni_dir)
         await stop.wait()
         _log.info("stopping; running requests may end")
     finally:
-        debts.cancel()
+        for task in background:
+            task.cancel()
         await server.stop()
         listener.close()
+        await asyncio.gather(*background, return_exceptions=True)
+        if world.cluster is not None:
+            await world.cluster.close()
     _log.info("stopped")
 
 
@@ -125,3 +155,12 @@ async def _wait_for_default_network(config: ConfigFile, world: World, path: str)
             f"the default network is not ready: {path} (readinessindicatorfile) did not appear "
             f"within {config.daemon.readiness_timeout:g} s"
         )
+
+
+async def _wait_for_copies(cluster: KubernetesCluster) -> None:
+    """Serve with complete copies if they come soon; without, each look-up asks the API server."""
+    try:
+        async with asyncio.timeout(SYNCING):
+            await cluster.synced()
+    except TimeoutError:
+        _log.warning("the API server has not sent all pods and networks yet; serving all the same", after=SYNCING)

@@ -123,7 +123,7 @@ def test_nothing_is_done(tmp_path: Path) -> None:
 def test_an_unknown_pod_lists_those_there_are(name: str, tmp_path: Path) -> None:
     error = refused(name, "--config", node(tmp_path))
     assert isinstance(error, RequestError)
-    assert error.msg.endswith("in the manifests; there are: default/a, default/b")
+    assert error.msg.endswith("in the cluster; there are: default/a, default/b")
 
 
 def test_what_would_stop_the_pod_is_told(tmp_path: Path) -> None:
@@ -138,4 +138,4 @@ def test_what_would_stop_the_pod_is_told(tmp_path: Path) -> None:
 def test_without_manifests_there_is_no_cluster_to_ask(tmp_path: Path) -> None:
     error = refused("a", "--config", node(tmp_path, manifests=""))
     assert isinstance(error, ConfigError)
-    assert error.msg.startswith(f"{tmp_path}/daemon.json: 'manifests' names no folder")
+    assert error.msg.startswith(f"{tmp_path}/daemon.json: neither 'manifests' nor 'kubeconfig' names a cluster")

@@ -222,6 +222,9 @@ class FakeCluster:
             raise self.write_error
         self.statuses.append((pod, status))
 
+    async def close(self) -> None:
+        """Nothing to give back."""
+
     def emit(self, pod: PodReference, events: Sequence[Event]) -> None:
         self.events += [(f"{pod.namespace}/{pod.name}", event) for event in events]
 

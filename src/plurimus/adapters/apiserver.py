@@ -1,0 +1,197 @@
+"""Requests to the Kubernetes API server: one connection pool, one deadline, errors that say who must act.
+
+Reading and status patches may be sent twice without harm, so what fails in passing (a connection that broke, an
+overloaded server) is tried again until the deadline.
+
+Kubernetes: "API Concepts"; spec sections 2.8 and 6.2, with S13 fixed: deadlines are seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, TypeVar
+
+import aiohttp
+import msgspec
+
+from plurimus.adapters.credentials import Credentials
+from plurimus.adapters.kubeconfig import Access
+from plurimus.cni.errors import ClusterError
+
+T = TypeVar("T")
+
+_PASSING = (429, 500, 502, 503, 504)
+_FIRST_PAUSE, _MOST_PAUSE = 0.1, 1.0
+_MOST_EVENT = 8 * 2**20
+"""Bytes of one watch event; etcd stores no object above 1.5 MiB."""
+
+
+class ApiError(ClusterError):
+    """The server answered with `status`; `reason` is the API's machine-readable one."""
+
+    def __init__(self, what: str, status: int, reason: str = "", message: str = "") -> None:
+        hint = "; give the daemon's role that verb on that resource" if status == 403 else ""
+        super().__init__(f"{what}: the API server answered {status} {reason}: {message or 'no message'}{hint}")
+        self.status = status
+        self.reason = reason
+
+
+class _Status(msgspec.Struct, frozen=True):
+    """The API's own error object."""
+
+    message: str = ""
+    reason: str = ""
+    code: int = 0
+
+
+class ApiServer:
+    """The API server of `access`; `timeout` is seconds for one answer, tries included."""
+
+    def __init__(self, access: Access, *, timeout: float) -> None:
+        self.server = access.server
+        self.timeout = timeout
+        self._credentials = Credentials(access)
+        self._server_name = access.server_name or None
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def get(self, path: str, into: type[T], params: Mapping[str, str] | None = None) -> T | None:
+        """The object or list at `path`; None when the server says that it does not exist.
+
+        Raises:
+            ClusterError: no answer, or a refusal.
+        """
+        try:
+            body = await self._persist("GET", path, params=params)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+        return _decoded(f"GET {path}", body, into)
+
+    async def merge_patch(self, path: str, patch: Mapping[str, Any]) -> None:
+        """JSON merge patch of the object at `path`."""
+        await self._persist("PATCH", path, body=patch, content_type="application/merge-patch+json")
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> None:
+        """Create an object; tried once, since a second try might make a second one."""
+        async with asyncio.timeout(self.timeout):
+            await self._once("POST", path, body=body, content_type="application/json")
+
+    async def watch(self, path: str, params: Mapping[str, str], *, seconds: int) -> AsyncIterator[bytes]:
+        """The events of a watch, one JSON object each, until the server ends it after about `seconds`.
+
+        Raises:
+            ClusterError: the connection broke, or the server refuses.
+        """
+        params = {**params, "watch": "true", "timeoutSeconds": str(seconds)}
+        # a server that went away without a word is noticed after its own time limit
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.timeout, sock_read=seconds + 30)
+        what = f"WATCH {path}"
+        try:
+            async with self._open().request("GET", self.server + path, params=params, timeout=timeout,
+                                            **await self._identity()) as response:  # fmt: skip
+                if response.status != 200:
+                    raise self._refusal(what, response.status, await response.read())
+                async for line in _lines(response.content):
+                    yield line
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise ClusterError(f"{what}: {_words(error)}") from error
+
+    async def _persist(self, method: str, path: str, **options: Any) -> bytes:
+        pause = _FIRST_PAUSE
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.timeout
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    return await self._once(method, path, **options)
+            except TimeoutError as error:
+                raise ClusterError(f"{method} {path}: no answer of the API server in {self.timeout:g} s") from error
+            except ClusterError as error:
+                passing = not isinstance(error, ApiError) or error.status in _PASSING
+                if not passing or loop.time() + pause >= deadline:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _MOST_PAUSE)
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "",
+    ) -> bytes:
+        data = None if body is None else json.dumps(body).encode()
+        what = f"{method} {path}"
+        for attempt in (1, 2):
+            identity = await self._identity()
+            if content_type:
+                identity["headers"]["Content-Type"] = content_type
+            try:
+                async with self._open().request(
+                    method, self.server + path, params=params, data=data, **identity
+                ) as response:
+                    answer = await response.read()
+            except (aiohttp.ClientError, OSError) as error:
+                raise ClusterError(f"{what}: {_words(error)}") from error
+            if response.status < 300:
+                return answer
+            if response.status == 401 and attempt == 1:
+                self._credentials.forget()
+                continue
+            break
+        raise self._refusal(what, response.status, answer)
+
+    async def _identity(self) -> dict[str, Any]:
+        """What goes with every request: the current header and TLS context."""
+        headers = {"Accept": "application/json", **await self._credentials.headers()}
+        tls = self._credentials.tls()
+        return {"headers": headers} if tls is None else {
+            "headers": headers, "ssl": tls, "server_hostname": self._server_name
+        }  # fmt: skip
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            # the deadlines are ours; cookies are not the API's
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=None), cookie_jar=aiohttp.DummyCookieJar()
+            )
+        return self._session
+
+    def _refusal(self, what: str, status: int, body: bytes) -> ApiError:
+        try:
+            said = msgspec.json.decode(body, type=_Status)
+        except msgspec.DecodeError:
+            said = _Status(message=body[:200].decode(errors="replace"))
+        return ApiError(what, status, said.reason, said.message)
+
+
+def _decoded(what: str, body: bytes, into: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=into)
+    except msgspec.DecodeError as error:
+        raise ClusterError(f"{what}: the answer is not what was asked for: {error}") from error
+
+
+async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    rest = b""
+    async for chunk in stream.iter_any():
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            if line.strip():
+                yield line
+        if len(rest) > _MOST_EVENT:
+            raise ValueError(f"an event of more than {_MOST_EVENT} bytes")
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,80 @@
+"""Events on pods, sent behind the requests they are about.
+
+What one request says in one kind and reason becomes one event, so that eight NICs cost one API request.
+No more than a bounded number wait: when the API server is away, the oldest are dropped and counted.
+
+Spec section 3.5; Kubernetes: API reference, Event v1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import secrets
+from collections import deque
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import structlog
+
+from plurimus.adapters.apiserver import ApiServer
+from plurimus.cni.errors import ClusterError
+from plurimus.core.plan import PodReference
+from plurimus.model.event import Event
+
+_MOST_WAITING = 1000
+_MOST_TEXT = 1024
+"""Bytes the API allows in an event's message."""
+_COMPONENT = "multus"
+"""Where tools look for these events (spec section 2.8)."""
+_log = structlog.get_logger(__name__)
+
+
+class EventQueue:
+    """Events to be sent to `api`; `node` is named as their source."""
+
+    def __init__(self, api: ApiServer, node: str) -> None:
+        self._api = api
+        self._node = node
+        self._waiting: deque[dict[str, Any]] = deque(maxlen=_MOST_WAITING)
+        self._some = asyncio.Event()
+
+    def put(self, pod: PodReference, events: Sequence[Event]) -> None:
+        """Have `events`, which one request gave rise to, sent soon."""
+        for (kind, reason), same in groupby(events, key=lambda event: (event.kind, event.reason)):
+            text = "\n".join(event.text for event in same)
+            if len(self._waiting) == _MOST_WAITING:
+                _log.warning("an event is dropped: too many wait for the API server", most=_MOST_WAITING)
+            self._waiting.append(self._document(pod, Event(kind, reason, text)))
+        self._some.set()
+
+    async def run(self) -> None:
+        """Send, one after another, for ever; an event that cannot be sent is logged and dropped."""
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            while self._waiting:
+                document = self._waiting.popleft()
+                namespace = document["metadata"]["namespace"]
+                try:
+                    await self._api.post(f"/api/v1/namespaces/{namespace}/events", document)
+                except (ClusterError, TimeoutError) as error:
+                    _log.warning("an event could not be sent", reason=document["reason"], error=str(error))
+
+    def _document(self, pod: PodReference, event: Event) -> dict[str, Any]:
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        about = {"apiVersion": "v1", "kind": "Pod", "namespace": pod.namespace, "name": pod.name, "uid": pod.uid}
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"namespace": pod.namespace, "name": f"{pod.name[:230]}.{secrets.token_hex(8)}"},
+            "involvedObject": about,
+            "type": event.kind,
+            "reason": event.reason,
+            "message": event.text.encode()[:_MOST_TEXT].decode(errors="ignore"),
+            "source": {"component": _COMPONENT, "host": self._node},
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }

@@ -1,0 +1,181 @@
+"""How to reach an API server and as whom: a kubeconfig file, or what a pod finds in its container.
+
+Only read here; `adapters.credentials` turns it into TLS and headers.  Relative paths count from the
+kubeconfig's folder.
+
+Kubernetes: "Organizing Cluster Access Using kubeconfig Files"; spec section 2.8.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import yaml
+
+from plurimus.cni.errors import ConfigError
+
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+@dataclass(frozen=True, slots=True)
+class ExecPlugin:
+    """A program that prints an ExecCredential."""
+
+    command: str
+    arguments: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    api_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One server and one identity.  `ca`, `certificate` and `key` are a path or PEM text; None where there is none."""
+
+    server: str
+    ca: Path | bytes | None = None
+    insecure: bool = False
+    server_name: str = ""
+    token: str = ""
+    token_file: Path | None = None
+    certificate: Path | bytes | None = None
+    key: Path | bytes | None = None
+    exec: ExecPlugin | None = None
+
+
+def find(path: str, env: Mapping[str, str] = os.environ) -> Access | None:
+    """The access of the kubeconfig at `path`, or in-cluster without one; None where there is neither.
+
+    Raises:
+        ConfigError: the file cannot be read, or lacks something.
+    """
+    return load(Path(path)) if path else in_cluster(env)
+
+
+def in_cluster(env: Mapping[str, str], folder: Path = SERVICE_ACCOUNT) -> Access | None:
+    """What kubelet gives a container: the service account's token, and the API server by environment variables."""
+    host, port = env.get("KUBERNETES_SERVICE_HOST"), env.get("KUBERNETES_SERVICE_PORT")
+    if not host or not port:
+        return None
+    host = f"[{host}]" if ":" in host else host
+    return Access(f"https://{host}:{port}", ca=folder / "ca.crt", token_file=folder / "token")
+
+
+class _Variable(msgspec.Struct, frozen=True):
+    name: str
+    value: str = ""
+
+
+class _Exec(msgspec.Struct, frozen=True, rename="camel"):
+    command: str
+    args: list[str] | None = None
+    env: list[_Variable] | None = None
+    api_version: str = ""
+
+
+class _Cluster(msgspec.Struct, frozen=True, rename="kebab"):
+    server: str
+    certificate_authority: str = ""
+    certificate_authority_data: str = ""
+    insecure_skip_tls_verify: bool = False
+    tls_server_name: str = ""
+
+
+class _User(msgspec.Struct, frozen=True, rename="kebab"):
+    token: str = ""
+    token_file: str = msgspec.field(default="", name="tokenFile")
+    client_certificate: str = ""
+    client_certificate_data: str = ""
+    client_key: str = ""
+    client_key_data: str = ""
+    exec: _Exec | None = None
+
+
+class _Context(msgspec.Struct, frozen=True):
+    cluster: str = ""
+    user: str = ""
+
+
+class _NamedCluster(msgspec.Struct, frozen=True):
+    name: str
+    cluster: _Cluster
+
+
+class _NamedUser(msgspec.Struct, frozen=True):
+    name: str
+    user: _User | None = None
+
+
+class _NamedContext(msgspec.Struct, frozen=True):
+    name: str
+    context: _Context = _Context()
+
+
+class _File(msgspec.Struct, frozen=True, rename="kebab"):
+    current_context: str = ""
+    contexts: list[_NamedContext] | None = None
+    clusters: list[_NamedCluster] | None = None
+    users: list[_NamedUser] | None = None
+
+
+Named = TypeVar("Named", _NamedContext, _NamedCluster, _NamedUser)
+
+
+def load(path: Path) -> Access:
+    """The current context of the kubeconfig at `path`.
+
+    Raises:
+        ConfigError: the message starts with the path, and says which key is wrong.
+    """
+    try:
+        file = msgspec.convert(yaml.safe_load(path.read_bytes()), _File)
+        context = _named("context", file.contexts, file.current_context).context
+        cluster = _named("cluster", file.clusters, context.cluster).cluster
+        user = _named("user", file.users, context.user).user if context.user else None
+        return _access(cluster, user or _User(), path.parent)
+    except OSError as error:
+        raise ConfigError(f"kubeconfig {path}: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"kubeconfig {path}: {' '.join(str(error).split())}") from error
+
+
+def _named(what: str, entries: Sequence[Named] | None, name: str) -> Named:
+    for entry in entries or ():
+        if entry.name == name:
+            return entry
+    raise ValueError(f"it has no {what} {name!r}")
+
+
+def _access(cluster: _Cluster, user: _User, folder: Path) -> Access:
+    if not cluster.server.startswith(("https://", "http://")):
+        raise ValueError(f"the cluster's server is {cluster.server!r}, expected an https URL")
+    return Access(
+        server=cluster.server.rstrip("/"),
+        ca=_pem(cluster.certificate_authority, cluster.certificate_authority_data, folder),
+        insecure=cluster.insecure_skip_tls_verify,
+        server_name=cluster.tls_server_name,
+        token=user.token,
+        token_file=folder / user.token_file if user.token_file else None,
+        certificate=_pem(user.client_certificate, user.client_certificate_data, folder),
+        key=_pem(user.client_key, user.client_key_data, folder),
+        exec=None if user.exec is None else _exec(user.exec, folder),
+    )
+
+
+def _pem(path: str, data: str, folder: Path) -> Path | bytes | None:
+    """The data wins over the file, as in kubectl."""
+    if data:
+        return base64.b64decode(data, validate=True)
+    return folder / path if path else None
+
+
+def _exec(program: _Exec, folder: Path) -> ExecPlugin:
+    # a bare name is looked up in PATH, as in kubectl
+    command = str(folder / program.command) if "/" in program.command else program.command
+    env = {variable.name: variable.value for variable in program.env or ()}
+    return ExecPlugin(command, tuple(program.args or ()), env, program.api_version)

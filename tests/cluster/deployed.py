@@ -1,0 +1,41 @@
+"""What people apply, applied by tests: the files of deploy/, as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from . import objects
+from .client import Client, Object
+from .waiting import eventually
+
+DEPLOY = Path(__file__).resolve().parent.parent.parent / "deploy"
+ACCOUNT, NAMESPACE = "plurimus", "kube-system"
+
+
+def documents(name: str) -> list[Object]:
+    """The objects in one file of deploy/."""
+    return [document for document in yaml.safe_load_all((DEPLOY / name).read_text()) if document]
+
+
+def definition() -> Object:
+    """The custom resource definition."""
+    (found,) = documents("crd.yaml")
+    return found
+
+
+def apply(admin: Client) -> None:
+    """The kind, the service account and its rights; what is there stays."""
+    for thing in (*documents("crd.yaml"), *documents("rbac.yaml")):
+        objects.ensure(admin, thing)
+    eventually(lambda: admin.get(objects.path(definition())), objects.established)
+
+
+def token(admin: Client, account: str = ACCOUNT, namespace: str = NAMESPACE) -> str:
+    """A token of a service account, as kubelet asks for one."""
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 600}}
+    issued: str = admin.post(f"{objects.path(objects.service_account(account, namespace))}/token", request)["status"][
+        "token"
+    ]
+    return issued
