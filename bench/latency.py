@@ -20,10 +20,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import node
-from process import Run, run
-
 from plurimus.adapters import netns
 from plurimus.version import VERSION
+from process import Run, run
 
 COUNTS = (0, 1, 4)
 VERBS = ("ADD", "DEL")
@@ -150,9 +149,10 @@ def report(samples: Samples, starts: dict[str, list[float]], memory: float, pods
     lines = [
         "# Performance",
         "",
-        "Made by `make bench`; do not edit.  The plugin executables by hand, one after another, and the same executables",
-        "through shim and daemon, in turn in one run.  A pod has a bridge as its default network and K macvlan networks,",
-        f"all with host-local addresses; {pods} pods a row, milliseconds.",
+        "Made by `make bench`; do not edit.  The plugin executables by hand, one after another, and the same",
+        "executables through shim and daemon, in turn in one run.  A pod has a bridge as its default network and K",
+        f"macvlan networks, all with host-local addresses; {pods} pods a row, milliseconds.  The daemon attaches the",
+        "macvlan networks side by side.",
         "",
         machine,
         "",
