@@ -59,15 +59,15 @@ def look(node: SharedNode, pod: Sandbox, way: str, result: str = "") -> Made:
     return Made(
         result=_told(result, names),
         status=_told(node.status(pod, way), names),
-        events=node.events(pod, way, sum(_is_told(text) for text in cache.values())),
+        events=node.events(pod, way, 0 if way == "thin" else sum(map(_has_event, cache.values()))),
         cache=cache,
         record=json.loads(pod.record.read_bytes()),
         pod=json.loads(_told(json.dumps(inside), names)),
     )
 
 
-def _is_told(cached: str) -> bool:
-    """Whether there is an event of an attachment: if its result has links or addresses."""
+def _has_event(cached: str) -> bool:
+    """Whether there is an event of an attachment: if its result has links or addresses (F44)."""
     return bool({"interfaces", "ips", "ip4", "ip6"}.intersection(json.loads(cached)["result"]))
 
 

@@ -48,10 +48,12 @@ def test_the_network_status_is_the_same(made: dict[str, Made], peer: str) -> Non
 
 
 @cases
-@peers
-def test_the_events_are_the_same(made: dict[str, Made], peer: str) -> None:
-    """F44."""
-    assert made["ours"].events == made[peer].events
+def test_the_events_are_the_same(made: dict[str, Made]) -> None:
+    """F44.  The thin plugin may end before it has sent its last ones."""
+    events = made["ours"].events
+    assert events == made["thick"].events
+    assert events[: len(made["thin"].events)] == made["thin"].events
+    assert len(events) == len(made["ours"].record)
 
 
 @cases
