@@ -25,7 +25,7 @@ WHOLE = CachedAttachment(
     result={
         "routes": [{"gw": "10.0.0.1", "dst": "0.0.0.0/0"}],
         "cniVersion": "1.0.0",
-        "interfaces": [{"sandbox": "/a&b", "name": "eth0"}],
+        "interfaces": [{"sandbox": "/a&bé", "name": "eth0"}],
     },
 )
 TEXT = (
@@ -34,7 +34,7 @@ TEXT = (
     '"ifName":"eth0","networkName":"net","netns":"/run/netns/pod",'
     '"cniArgs":[["IgnoreUnknown","true"],["K8S_POD_NAME","pod"]],'
     '"capabilityArgs":{"ips":["10.0.0.2"],"portMappings":[{"hostPort":80,"containerPort":8080}]},'
-    '"result":{"cniVersion":"1.0.0","interfaces":[{"name":"eth0","sandbox":"/a\\u0026b"}],'
+    '"result":{"cniVersion":"1.0.0","interfaces":[{"name":"eth0","sandbox":"/a\\u0026bé"}],'
     '"routes":[{"dst":"0.0.0.0/0","gw":"10.0.0.1"}]}}'
 )
 KEYS = ("kind", "containerId", "config", "ifName", "networkName", "netns", "cniArgs", "capabilityArgs", "result")

@@ -14,7 +14,7 @@ from plurimus.cni import gojson
 
 from .strategies import attempt, torn, values, written
 
-HUGE = [2**53 + 1, 2**63, 2**64 + 1, -(2**63) - 1, 10**40 + 7]
+HUGE = [2**53 + 1, 2**63, 2**64 + 1, -(2**63) - 1, 10**40 + 7, 10**400 - 1]
 
 
 class Inner(msgspec.Struct, frozen=True, rename="camel"):

@@ -211,20 +211,3 @@ def test_what_is_no_address_is_no_gateway(text: str) -> None:
     """Spec section 0, rule 4."""
     for document in ({"ips": [{"address": "10.0.0.2/8", "gateway": text}]}, {"routes": [{"dst": "::/0", "gw": text}]}):
         assert refused(document).code == 6
-
-
-@pytest.mark.parametrize(
-    ("dst", "family"),
-    [
-        ("0.0.0.0/0", 4),
-        ("::/0", 6),
-        ("::ffff:0.0.0.0/96", 4),
-        ("0.0.0.0/1", None),
-        ("10.0.0.0/8", None),
-        ("::/1", None),
-    ],
-)
-def test_a_default_route_is_one_of_its_family(dst: str, family: int | None) -> None:
-    """S43."""
-    (route,) = read({"routes": [{"dst": dst}]}).routes
-    assert route.default_family() == family
