@@ -19,6 +19,8 @@ from tests.node.daemon import ROOT
 from .apiserver import TOKEN, ApiServer
 
 PEERS = ROOT / "build/peers"
+BARRIERS = "barriers"
+"""The namespace of a definition that is there for `wait_until_seen`."""
 _IN_CLUSTER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _PATIENCE = 60.0
 _numbers = count(1)
@@ -87,12 +89,12 @@ class MultusDaemon:
         return self._process
 
     def stop(self) -> None:
-        """End it at once: asked to stop, it takes ten seconds, and then removes `generated` (S3)."""
+        """End it; with it goes the configuration it generated (S3)."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            self._process.terminate()
+            self._process.wait(_PATIENCE)
             self._process = None
-            self.generated.unlink(missing_ok=True)
+            assert not self.generated.exists()
 
     def let_go(self) -> None:
         """Start anew: it holds every namespace open in which it looked for an interface, until Go collects garbage."""
@@ -107,7 +109,7 @@ class MultusDaemon:
         if self._process is None:
             return
         plugin = self._put_barrier()
-        asked = {"cniVersion": "1.1.0", "name": "node", "clusterNetwork": "barrier", "multusNamespace": "barriers"}
+        asked = {"cniVersion": "1.1.0", "name": "node", "clusterNetwork": "barrier", "multusNamespace": BARRIERS}
         end = time.monotonic() + _PATIENCE
         while f'"{plugin}"' not in (answer := self.post({"CNI_COMMAND": "STATUS"}, asked)[1].decode()):
             assert time.monotonic() < end, answer
@@ -116,7 +118,7 @@ class MultusDaemon:
     def _put_barrier(self) -> str:
         plugin = f"none-{next(_numbers)}"
         conf = json.dumps({"cniVersion": "1.1.0", "name": "barrier", "type": plugin})
-        self._api.store.put(("network-attachment-definitions", "barriers", "barrier"), {"spec": {"config": conf}})
+        self._api.store.put(("network-attachment-definitions", BARRIERS, "barrier"), {"spec": {"config": conf}})
         return plugin
 
     def post(self, env: Mapping[str, str], config: Mapping[str, Any]) -> tuple[int, bytes]:

@@ -17,7 +17,7 @@ from tests.node.daemon import SHIM, Node
 from tests.node.runtime import Answer, Sandbox
 
 from .apiserver import ApiServer
-from .multus import PEERS, MultusDaemon
+from .multus import BARRIERS, PEERS, MultusDaemon
 
 PLUGINS = {"plurimus": SHIM, "multus": PEERS / "multus", "multus-shim": PEERS / "multus-shim"}
 PLURALS = {"Pod": "pods", "NetworkAttachmentDefinition": "network-attachment-definitions"}
@@ -111,8 +111,8 @@ class SharedNode(Node):
 
     def reset(self) -> None:
         super().reset()
-        for plural in ("pods", "events"):
-            self.api.store.clear(plural)
+        self.api.store.clear(*PLURALS.values(), "events", keep=BARRIERS)
+        self.multus.wait_until_seen()
 
     def network(
         self, name: str, config: Mapping[str, Any] | None, namespace: str = "default", **annotations: str

@@ -36,10 +36,10 @@ class Store:
         with self.changed:
             self._happen("DELETED", key, self.objects.pop(key))
 
-    def clear(self, plural: str) -> None:
-        """Delete all objects of one kind."""
+    def clear(self, *plurals: str, keep: str = "") -> None:
+        """Delete all objects of some kinds, but for those in the namespace `keep`."""
         with self.changed:
-            for key in [key for key in self.objects if key[0] == plural]:
+            for key in [key for key in self.objects if key[0] in plurals and key[1] != keep]:
                 self.delete(key)
 
     def all(self, plural: str) -> tuple[list[Object], int]:
