@@ -23,9 +23,8 @@ _PRIORITY = {4: 0, 6: 1024}
 class NamespaceKernel:
     """Every call is one visit to the namespace, made by a thread so that the loop goes on."""
 
-    async def existing(self, path: str, names: Sequence[str]) -> list[str]:
-        there = await asyncio.to_thread(netns.visit, path, _interfaces)
-        return [name for name in names if name in there]
+    async def interfaces(self, path: str) -> set[str]:
+        return await asyncio.to_thread(netns.visit, path, _interfaces)
 
     async def change_default_routes(self, path: str, changes: Mapping[str, Sequence[RouteChange]]) -> None:
         def change() -> None:

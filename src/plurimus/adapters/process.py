@@ -17,6 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 MOST_OUTPUT = 16 * 2**20
+_UNHEARD = 0.05
+"""Seconds a program may run before anybody listens to what it writes."""
 _IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
 """What Python ignores, and a plugin must not inherit as ignored."""
 
@@ -74,8 +76,8 @@ async def _ended(pid: int, outputs: Sequence[_Output], timeout: float) -> int:
     loop = asyncio.get_running_loop()
     pidfd = os.pidfd_open(pid)
     ended = _readable(loop, pidfd)
-    for output in outputs:
-        output.listen(loop, ended)
+    # most programs write less than a pipe holds and end: one wake-up instead of one for each stream and each write
+    listening = loop.call_later(_UNHEARD, _listen, loop, outputs, ended)
     try:
         async with asyncio.timeout(timeout):
             await ended
@@ -90,11 +92,17 @@ async def _ended(pid: int, outputs: Sequence[_Output], timeout: float) -> int:
         _reap(pid)
         raise
     finally:
+        listening.cancel()
         loop.remove_reader(pidfd)
         os.close(pidfd)
         for output in outputs:
             loop.remove_reader(output.reader)
     return _reap(pid)
+
+
+def _listen(loop: asyncio.AbstractEventLoop, outputs: Sequence[_Output], ended: asyncio.Future[None]) -> None:
+    for output in outputs:
+        output.listen(loop, ended)
 
 
 def _reap(pid: int) -> int:

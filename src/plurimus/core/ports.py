@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from plurimus.cni.cache import CachedAttachment
@@ -137,8 +137,8 @@ class ConfDir(Protocol):
 class Kernel(Protocol):
     """What Plurimus itself asks of the kernel inside a pod's namespace."""
 
-    async def existing(self, netns: str, names: Sequence[str]) -> list[str]:
-        """Those of `names` that are interfaces in the namespace at path `netns`."""
+    async def interfaces(self, netns: str) -> Collection[str]:
+        """The names of the interfaces in the namespace at path `netns`."""
 
     async def change_default_routes(self, netns: str, changes: Mapping[str, Sequence[RouteChange]]) -> None:
         """Carry out the changes, by interface name; new routes are in place before old ones go."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -38,16 +38,18 @@ class Attacher:
         self._side_by_side = side_by_side
         self._begun: set[str] = set()
 
-    async def refuse_impossible(self, plan: Plan) -> None:
-        """Refuse a plan that names a plugin nobody installed or a taken interface (F37), before anything is done."""
+    def refuse_impossible(self, plan: Plan, taken: Collection[str]) -> None:
+        """Refuse a plan that names a plugin nobody installed or a taken interface (F37), before anything is done.
+
+        `taken` are the interfaces the sandbox has.
+        """
         for attachment in plan.attachments:
             try:
                 self._chain.find(attachment.config)
             except PlurimusError as error:
                 raise error.about(_subject(plan, attachment, "adding")) from None
-        existing = await self._kernel.existing(plan.netns, [attachment.ifname for attachment in plan.attachments])
         for attachment in plan.attachments:
-            if attachment.ifname in existing:
+            if attachment.ifname in taken:
                 raise RequestError(
                     f'DelegateAdd: cannot set "{attachment.config.plugins[0]["type"]}" interface name to '
                     f'"{attachment.ifname}": validateIfName: interface name {attachment.ifname} already exists'

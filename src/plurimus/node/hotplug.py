@@ -78,7 +78,7 @@ async def _plan(context: Context, delegate: Delegate) -> Plan:
 
 
 async def _add(context: Context, known: Plan, wanted: Plan) -> Result:
-    await context.attacher.refuse_impossible(wanted)
+    context.attacher.refuse_impossible(wanted, await context.world.kernel.interfaces(wanted.netns))
     await context.attacher.remember(replace(known, attachments=known.attachments + wanted.attachments))
     try:
         (made,) = await context.attacher.attach(wanted)

@@ -35,6 +35,7 @@ from plurimus.node.attach import Attacher, shielded_undo
 from plurimus.node.chain import Chain
 from plurimus.node.locks import SandboxLocks
 from plurimus.node.lookup import DefinitionMissing
+from plurimus.node.together import both
 from plurimus.node.world import World
 
 DEFAULTS = {"CNI_IFNAME": "eth0", "CNI_PATH": "/opt/cni/bin"}
@@ -163,13 +164,16 @@ class Requests:
     async def _add(self, context: Context) -> Result:
         await self._wait_until_ready(context)
         try:
-            plan, pod = await planning.make_plan(context.env, context.netconf, context.world)
+            taken, (plan, pod) = await both(
+                context.world.kernel.interfaces(context.env.netns),
+                planning.make_plan(context.env, context.netconf, context.world),
+            )
         except DefinitionMissing as error:
             self._emit(context, [Event.no_network(error.text)])
             raise
         for warning in plan.warnings:
             _log.warning(warning)
-        await context.attacher.refuse_impossible(plan)
+        context.attacher.refuse_impossible(plan, taken)
         await self._undo_leftovers(context)
         await context.attacher.remember(plan)
         try:

@@ -8,6 +8,8 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 async def in_order(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
@@ -32,6 +34,12 @@ async def in_order(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
             failures[0].add_note(f"beside it: {other}")
         raise failures[0]
     return [task.result() for task in tasks]
+
+
+async def both(first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B]) -> tuple[A, B]:
+    """The values of two; `in_order` for two types."""
+    done: list[Any] = await in_order([first, second])
+    return done[0], done[1]
 
 
 async def _end(tasks: Sequence[asyncio.Task[T]]) -> None:

@@ -174,9 +174,8 @@ class FakeKernel:
         self.leftovers: set[str] = set()
         self.error: PlurimusError | None = None
 
-    async def existing(self, netns: str, names: Sequence[str]) -> list[str]:
-        there = self.taken | {ifname for _, place, ifname in self._plugins.attached if place == netns}
-        return [name for name in names if name in there]
+    async def interfaces(self, netns: str) -> set[str]:
+        return self.taken | {ifname for _, place, ifname in self._plugins.attached if place == netns}
 
     async def change_default_routes(self, netns: str, changes: Mapping[str, Sequence[RouteChange]]) -> None:
         if self.error is not None:
