@@ -107,7 +107,7 @@ def test_status_and_gc_of_a_default_network_from_a_file_by_name(node: SharedNode
 
 
 def test_del_with_the_result_of_another_version_than_the_daemons_own(node: SharedNode) -> None:
-    """S5.  Spec 2.2: its `cniVersion` is laid over the configuration, whose `prevResult` it cannot read then."""
+    """S5.  Spec section 2.2: its `cniVersion` lies over the configuration, whose `prevResult` it cannot read then."""
     pod = default_by_name(node)
     pod.netconf["cniVersion"] = "0.4.0"
     before = node.snapshot()
