@@ -11,6 +11,7 @@ Design: "Two clusters behind one port".
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -107,18 +108,13 @@ class ManifestFolder:
         Raises:
             ClusterError: the folder or a file in it cannot be read; nothing is known then.
         """
-        try:
-            paths = sorted(self._manifests())
-            stats = [(path, path.stat()) for path in paths]
-        except OSError as error:
-            raise ClusterError(f"manifests in {self._folder}: {error.strerror}") from error
-        signature = tuple((str(path), stat.st_mtime_ns, stat.st_size) for path, stat in stats)
+        signature = self._signature()
         if signature == self._seen:
             return
         pods: dict[Key, Pod] = {}
         definitions: dict[Key, NetworkAttachmentDefinition] = {}
-        for path in paths:
-            for kind, found in _objects(path):
+        for path, *_ in signature:
+            for kind, found in _objects(Path(path)):
                 meta = found.metadata
                 key = (meta.namespace, meta.name)
                 if kind == "Pod":
@@ -127,10 +123,15 @@ class ManifestFolder:
                     definitions[key] = NetworkAttachmentDefinition(*key, found.spec.config, meta.annotations)
         self._pods, self._definitions, self._seen = pods, definitions, signature
 
-    def _manifests(self) -> Iterator[Path]:
-        if not self._folder.is_dir():
-            raise ClusterError(f"manifests in {self._folder}: no such folder")
-        return (path for path in self._folder.iterdir() if path.suffix in _SUFFIXES and path.is_file())
+    def _signature(self) -> Signature:
+        """Path, time and size of each manifest, by path."""
+        try:
+            with os.scandir(self._folder) as entries:
+                files = [(e.path, e.stat()) for e in entries if e.name.endswith(_SUFFIXES) and e.is_file()]
+        except OSError as error:
+            what = "no such folder" if isinstance(error, FileNotFoundError | NotADirectoryError) else error.strerror
+            raise ClusterError(f"manifests in {self._folder}: {what}") from error
+        return tuple(sorted((path, stat.st_mtime_ns, stat.st_size) for path, stat in files))
 
 
 def _objects(path: Path) -> Iterator[tuple[str, _Object]]:

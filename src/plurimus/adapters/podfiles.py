@@ -6,6 +6,8 @@ the pod's events, a JSON object a line, oldest first.
 
 from __future__ import annotations
 
+import json
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,7 +20,6 @@ from plurimus.model.pod import NETWORK_STATUS
 
 _MOST_EVENTS = 64 * 2**10
 """Bytes of events kept for a pod; a pod that fails for ever shall not fill the disk."""
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -42,9 +43,11 @@ class PodFiles:
         Raises:
             AttachmentError: code 5.
         """
-        metadata = {"namespace": namespace, "name": name, "annotations": {NETWORK_STATUS: status}}
-        document = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
-        text = yaml.dump(document, Dumper=_DUMPER, sort_keys=False)
+        # written by hand, since a dumper is slow and folds the text beyond recognition
+        text = (
+            f"apiVersion: v1\nkind: Pod\nmetadata:\n  namespace: {json.dumps(namespace)}\n  name: {json.dumps(name)}\n"
+            f"  annotations:\n    {NETWORK_STATUS}: {_block(status, indent=6)}\n"
+        )
         self._write(self._path(namespace, name, "yaml"), text.encode())
 
     def events(self, namespace: str, name: str) -> list[Event]:
@@ -79,3 +82,11 @@ class PodFiles:
 
     def _path(self, namespace: str, name: str, suffix: str) -> Path:
         return self._folder / f"{namespace}.{name}.{suffix}".replace("/", "_")
+
+
+def _block(text: str, *, indent: int) -> str:
+    """`text` as a YAML scalar: as it is where YAML can have it so, else quoted."""
+    plain = (
+        text.isascii() and text.replace("\n", "").isprintable() and text[:1] not in ("", " ", "\n") and text[-1] != "\n"
+    )
+    return f"|-\n{textwrap.indent(text, ' ' * indent)}" if plain else json.dumps(text)

@@ -11,6 +11,7 @@ Spec sections 1.2, 2.4 and 6.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -186,14 +187,19 @@ class Requests:
             failures = await shielded_undo(context.attacher, plan, error)
             self._emit(context, [Event.not_removed(str(failure)) for failure in failures])
             raise
+        # the runtime need not wait for this
+        asyncio.get_running_loop().call_soon(self._announce, context, plan, results)
+        return made[default]
+
+    def _announce(self, context: Context, plan: Plan, results: Sequence[Result]) -> None:
+        """Log what was attached, and tell the pod's author."""
         events = []
-        for attachment, outcome in zip(plan.attachments, results, strict=True):
-            addresses = [ip.address for ip in outcome.ips]
+        for attachment, made in zip(plan.attachments, results, strict=True):
+            addresses = [ip.address for ip in made.ips]
             _log.info("attached", network=attachment.display_name, interface=attachment.ifname, addresses=addresses)
-            if outcome.interfaces or outcome.ips:
+            if made.interfaces or made.ips:
                 events.append(Event.added(attachment.ifname, addresses, attachment.display_name))
         self._emit(context, events)
-        return made[default]
 
     async def _publish(self, context: Context, plan: Plan, pod: Pod | None, results: list[Result]) -> None:
         """Write the network status; a pod without one does not count as attached."""

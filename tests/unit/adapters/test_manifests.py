@@ -193,3 +193,17 @@ async def test_what_was_written_on_a_pod_is_forgotten_with_it(tmp_path: Path) ->
     cluster.written.forget("ns", "a")
     assert cluster.written.network_status("ns", "a") == ""
     assert list((tmp_path / "status").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["", '[{\n    "name": "a"\n}]', "[]\n", " leading", '["\x7f"]', '["\u00e9\u0085"]', "a: b # c", "- x\n\n  y"],
+)
+async def test_any_status_is_read_back_as_it_was_written(tmp_path: Path, status: str) -> None:
+    """F40: whatever a plugin put into it."""
+    write(tmp_path / "a.yaml", pod("a"))
+    cluster = ManifestFolder(tmp_path)
+    found = await cluster.get_pod("ns", "a")
+    assert found is not None
+    await cluster.write_status(found, status)
+    assert cluster.written.network_status("ns", "a") == status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Mapping
@@ -116,7 +117,9 @@ class Node:
     async def call(self, verb: str, stdin: Mapping[str, Any] | None = None, **env: str) -> Outcome:
         """One request; `stdin` are keys laid over the node's configuration."""
         content = json.dumps({**self.netconf, **(stdin or {})}).encode()
-        return await self.requests.handle(Request(self.env(verb, **env), content))
+        outcome = await self.requests.handle(Request(self.env(verb, **env), content))
+        await asyncio.sleep(0)  # what a request has told of itself comes behind its answer
+        return outcome
 
     async def add(self, **env: str) -> Result:
         outcome = await self.call("ADD", **env)
