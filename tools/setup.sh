@@ -13,6 +13,7 @@ need ip iproute2
 need ping iputils-ping
 need nft nftables
 need iptables iptables
+need openssl openssl
 need cc gcc
 printf 'int main(void){return 0;}' | cc -xc -static -o /dev/null - 2>/dev/null || missing="$missing libc6-dev"
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
