@@ -83,7 +83,7 @@ def _make_node() -> None:
 def _start_daemon() -> subprocess.Popen[bytes]:
     log = (NODE / "daemon.log").open("wb")
     started = time.monotonic()
-    daemon = subprocess.Popen([PLURIMUS, "daemon", "--config", str(NODE / "daemon.json")], stderr=log)
+    daemon = subprocess.Popen([PLURIMUS, "daemon", "--config", str(NODE / "daemon.json")], stdout=log, stderr=log)
     while not _answers():
         if daemon.poll() is not None or time.monotonic() - started > 30:
             sys.exit(f"demo: the daemon does not start:\n{(NODE / 'daemon.log').read_text()}")
