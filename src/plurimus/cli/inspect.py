@@ -29,7 +29,7 @@ def describe(path: str) -> View:
                     str(a.address) for a in addresses if a.index == link.index and not a.address.is_link_local
                 ],
             }
-            for link in sorted(links, key=lambda link: link.index)
+            for link in sorted(links, key=lambda link: _by_number(link.name))
         ],
         "routes": [
             {
@@ -41,6 +41,12 @@ def describe(path: str) -> View:
             if route.oif in names and not (route.dst and (route.dst.is_link_local or route.dst.is_multicast))
         ],
     }
+
+
+def _by_number(name: str) -> tuple[str, int]:
+    """net2 comes before net10, whichever was made first."""
+    word = name.rstrip("0123456789")
+    return word, int(name[len(word) :] or 0)
 
 
 def text(view: View) -> str:
