@@ -21,72 +21,6 @@ long long now_ms(void) {
   return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
-/* A connection to the socket at `path`, or -1 with errno; a daemon that stands still blocks for wait_ms (0: for ever). */
-static int connected(const char *path, long long wait_ms) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  struct timeval wait = {wait_ms / 1000, wait_ms % 1000 * 1000};
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -1;
-  memcpy(address.sun_path, path, strlen(path) + 1);
-  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
-  if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
-  int reason = errno;
-  close(fd);
-  errno = reason;
-  return -1;
-}
-
-static void send_all(int fd, const char *data, size_t length) {
-  while (length > 0) {
-    ssize_t n = send(fd, data, length, MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return; /* the daemon may have answered before it read all */
-    data += n;
-    length -= (size_t)n;
-  }
-}
-
-/* Read to the end, which is at `end` ms at the latest (0: no limit); NULL, or what went wrong. */
-static const char *receive_all(int fd, long long end, struct text *raw) {
-  char chunk[65536];
-  for (;;) {
-    struct pollfd readable = {.fd = fd, .events = POLLIN};
-    long long left = end ? end - now_ms() : -1;
-    if (end && left <= 0) return "no answer in time";
-    int ready = poll(&readable, 1, (int)left);
-    if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
-    ssize_t n = ready < 0 ? -1 : recv(fd, chunk, sizeof chunk, 0);
-    if (n == 0 || (n < 0 && errno == ECONNRESET)) return NULL; /* reset: it closed before it had read all we sent */
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return strerror(errno);
-    if (raw->length + (size_t)n > MOST_ANSWER) return "the answer is too long";
-    text_add(raw, chunk, (size_t)n);
-  }
-}
-
-int exchange(const char *socket_path, const char *path, const struct text *body, long long wait_ms, struct answer *answer,
-             const char **why) {
-  long long end = wait_ms ? now_ms() + wait_ms : 0;
-  struct text head = {0};
-  int fd = connected(socket_path, wait_ms);
-  answer->raw.length = 0;
-  if (fd < 0) {
-    *why = errno == EAGAIN ? "no answer in time" : strerror(errno);
-    return -1;
-  }
-  text_printf(&head, "POST %s HTTP/1.1\r\nHost: plurimus\r\nConnection: close\r\nPlurimus-Shim: 1\r\n"
-              "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n", path, body->length);
-  send_all(fd, head.data, head.length);
-  send_all(fd, body->data, body->length);
-  free(head.data);
-  *why = receive_all(fd, end, &answer->raw);
-  close(fd);
-  if (*why) return -1;
-  if (parse_answer(answer->raw.data, answer->raw.length, answer) == 0) return 0;
-  *why = answer->raw.length ? "its answer is cut off or no HTTP" : "it closed the connection";
-  return -1;
-}
-
 /* ---- answers */
 
 static int is_header(const char *line, const char *end, const char *name, const char **value) {
@@ -112,7 +46,8 @@ static long long join_chunks(char *body, size_t length) {
   }
 }
 
-int parse_answer(char *data, size_t length, struct answer *answer) {
+/* Read status and headers; -1: no HTTP, or not all of it.  `announced` is the body's length, -1 where none is said. */
+static int parse_head(char *data, size_t length, struct answer *answer, long long *announced, int *chunked) {
   char *blank = length ? memmem(data, length, "\r\n\r\n", 4) : NULL;
   if (!blank || length < 13 || strncmp(data, "HTTP/1.", 7) != 0 || data[8] != ' ') return -1;
   for (int i = 9; i < 12; i++)
@@ -121,23 +56,108 @@ int parse_answer(char *data, size_t length, struct answer *answer) {
   answer->exit_code = -1;
   answer->body = blank + 4;
   answer->length = length - (size_t)(answer->body - data);
-  long long announced = -1;
-  int chunked = 0;
+  *announced = -1;
+  *chunked = 0;
   for (char *line = data; line < blank;) {
     char *end = memmem(line, (size_t)(blank + 2 - line), "\r\n", 2);
     const char *value;
     if (is_header(line, end, "Content-Length", &value)) {
       if (!isdigit((unsigned char)*value)) return -1;
-      announced = strtoll(value, NULL, 10);
+      *announced = strtoll(value, NULL, 10);
     } else if (is_header(line, end, "Transfer-Encoding", &value)) {
-      chunked = end - value >= 7 && strncasecmp(value, "chunked", 7) == 0;
+      *chunked = end - value >= 7 && strncasecmp(value, "chunked", 7) == 0;
     } else if (is_header(line, end, "Plurimus-Exit", &value)) {
       answer->exit_code = value < end && *value == '0' ? 0 : 1;
     }
     line = end + 2;
   }
+  return 0;
+}
+
+int parse_answer(char *data, size_t length, struct answer *answer) {
+  long long announced;
+  int chunked;
+  if (parse_head(data, length, answer, &announced, &chunked) != 0) return -1;
   if (chunked) announced = join_chunks(answer->body, answer->length);
   if (announced < 0 || (unsigned long long)announced > answer->length) return -1;
   answer->length = (size_t)announced;
   return 0;
+}
+
+/* Whether nothing more can come; a chunked answer ends with its connection. */
+static int is_whole(const struct text *raw) {
+  struct answer answer;
+  long long announced;
+  int chunked;
+  if (parse_head(raw->data, raw->length, &answer, &announced, &chunked) != 0) return 0;
+  return !chunked && announced >= 0 && (unsigned long long)announced <= answer.length;
+}
+
+/* ---- one exchange */
+
+/* A connection to the socket at `path`, or -1 with errno; a daemon that stands still blocks for wait_ms (0: for ever). */
+static int connected(const char *path, long long wait_ms) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  struct timeval wait = {wait_ms / 1000, wait_ms % 1000 * 1000};
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  memcpy(address.sun_path, path, strlen(path) + 1);
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+  if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
+  int reason = errno;
+  close(fd);
+  errno = reason;
+  return -1;
+}
+
+static void send_all(int fd, const char *data, size_t length) {
+  while (length > 0) {
+    ssize_t n = send(fd, data, length, MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return; /* the daemon may have answered before it read all */
+    data += n;
+    length -= (size_t)n;
+  }
+}
+
+/* Read until the answer is whole or the connection ends, at `end` ms at the latest (0: no limit); NULL, or what went wrong. */
+static const char *receive_all(int fd, long long end, struct text *raw) {
+  char chunk[65536];
+  for (;;) {
+    struct pollfd readable = {.fd = fd, .events = POLLIN};
+    long long left = end ? end - now_ms() : -1;
+    if (end && left <= 0) return "no answer in time";
+    int ready = poll(&readable, 1, (int)left);
+    if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
+    ssize_t n = ready < 0 ? -1 : recv(fd, chunk, sizeof chunk, 0);
+    if (n == 0 || (n < 0 && errno == ECONNRESET)) return NULL; /* reset: it closed before it had read all we sent */
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return strerror(errno);
+    if (raw->length + (size_t)n > MOST_ANSWER) return "the answer is too long";
+    text_add(raw, chunk, (size_t)n);
+    if (is_whole(raw)) return NULL; /* the daemon closes when it has done what comes behind the answer */
+  }
+}
+
+int exchange(const char *socket_path, const char *path, const struct text *body, long long wait_ms, struct answer *answer,
+             const char **why) {
+  long long end = wait_ms ? now_ms() + wait_ms : 0;
+  struct text head = {0};
+  int fd = connected(socket_path, wait_ms);
+  answer->raw.length = 0;
+  if (fd < 0) {
+    *why = errno == EAGAIN ? "no answer in time" : strerror(errno);
+    return -1;
+  }
+  text_printf(&head, "POST %s HTTP/1.1\r\nHost: plurimus\r\nConnection: close\r\nPlurimus-Shim: 1\r\n"
+              "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n", path, body->length);
+  send_all(fd, head.data, head.length);
+  send_all(fd, body->data, body->length);
+  free(head.data);
+  *why = receive_all(fd, end, &answer->raw);
+  close(fd);
+  if (*why) return -1;
+  if (parse_answer(answer->raw.data, answer->raw.length, answer) == 0) return 0;
+  *why = answer->raw.length ? "its answer is cut off or no HTTP" : "it closed the connection";
+  return -1;
 }
