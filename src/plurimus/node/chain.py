@@ -37,10 +37,9 @@ class Chain:
         Raises:
             AttachmentError: as ADD would, but nothing has run.
         """
-        for plugin in config.plugins:
+        for plugin in _executed(config):
             try:
-                if plugin["type"] != PASSTHRU:
-                    self._plugins.find(plugin["type"], self._search)
+                self._plugins.find(plugin["type"], self._search)
             except PlurimusError as error:
                 raise _of_plugin(error, config, plugin, "add") from None
 
@@ -103,7 +102,7 @@ class Chain:
     async def status(self, config: NetworkConfig) -> None:
         """Ask each plugin for its STATUS; the first error is raised as it is."""
         if version.supports(config.cni_version, "STATUS"):
-            for plugin in config.plugins:
+            for plugin in _executed(config):
                 await self._plugins.run(
                     plugin["type"], env=self._base("STATUS"), stdin=conf.derive(config, plugin), search=self._search
                 )
@@ -113,7 +112,7 @@ class Chain:
         errors: list[PlurimusError] = []
         if config.disable_gc or not version.supports(config.cni_version, "GC"):
             return errors
-        for plugin in config.plugins:
+        for plugin in _executed(config):
             stdin = conf.derive(config, plugin, extra=arguments)
             try:
                 await self._plugins.run(plugin["type"], env=self._base("GC"), stdin=stdin, search=self._search)
@@ -159,6 +158,11 @@ class Chain:
             "CNI_IFNAME": attachment.ifname,
             "CNI_ARGS": args.format_args(attachment.args),
         }
+
+
+def _executed(config: NetworkConfig) -> list[PluginConf]:
+    """The plugins that are programs."""
+    return [plugin for plugin in config.plugins if plugin["type"] != PASSTHRU]
 
 
 def _of_plugin(error: PlurimusError, config: NetworkConfig, plugin: PluginConf, verb: str) -> PlurimusError:
