@@ -10,6 +10,7 @@ CNI spec, "Error"; spec section 1.3.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Annotated, Self
 
@@ -79,6 +80,14 @@ class ClusterError(PlurimusError):
 
 class AttachmentError(PlurimusError):
     """A plugin or the kernel refused.  Code and words are theirs, untouched."""
+
+
+def joined(errors: Sequence[PlurimusError]) -> PlurimusError:
+    """One error for several: a single one as it is, else all texts with the first one's code."""
+    first = errors[0]
+    if len(errors) == 1:
+        return first
+    return type(first)(f"errors: {' / '.join(str(error) for error in errors)}", code=first.code)
 
 
 class _Printed(msgspec.Struct, frozen=True):

@@ -1,8 +1,9 @@
 """The daemon as a whole: what it is made of, how it starts, how it ends.
 
 Start: read the configuration, wait for the default network's sign of life, take the socket, serve,
-pay debts.  End, on SIGTERM or SIGINT: say that it is not ready, let requests end, remove the
-socket.  The node's CNI configuration file stays, so no pod starts without its networks meanwhile.
+put the node's CNI configuration in place, pay debts.  End, on SIGTERM or SIGINT: say that it is not
+ready, let requests end, remove the socket.  The node's CNI configuration stays, so no pod starts
+without its networks meanwhile.
 
 Spec section 7.5.
 """
@@ -14,6 +15,7 @@ import gc
 import os
 import signal
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ from plurimus.adapters.spool import SpoolFiles
 from plurimus.cni.errors import ClusterError, ConfigError
 from plurimus.core import netconf
 from plurimus.core.config import ConfigFile, parse
+from plurimus.node import cniconfig
 from plurimus.node.listener import Listener
 from plurimus.node.recovery import Debts
 from plurimus.node.request import Requests
@@ -110,6 +113,9 @@ async def run(config: ConfigFile) -> None:
     if not await _before(stop, _wait_for_default_network(config, world, merged.readiness_indicator_file)):
         _log.info("stopped")
         return
+    own = cniconfig.make(config, world.confdir, loop.time)
+    if own is not None:
+        world = replace(world, check_node=own.check)
     requests = Requests(config, world)
     listener = Listener(Path(config.daemon.socket_dir))
     server = Server(requests, draining=DRAINING, connection_limit=config.daemon.connection_limit)
@@ -121,6 +127,8 @@ async def run(config: ConfigFile) -> None:
         gc.freeze()  # what a daemon is made of stays: no collection shall walk it during a request
         await server.start(listener.socket)
         _log.info("ready", version=VERSION, socket=str(listener.path), cniDir=merged.cni_dir)
+        if own is not None:  # the runtime calls the node ready once it is there, so it comes last
+            background.append(asyncio.create_task(own.run()))
         await stop.wait()
         _log.info("stopping; running requests may end")
     finally:

@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from plurimus.core.ports import Cluster, ConfDir, DeviceSource, Kernel, Plugins, Records, Results, Spool
 
 
+def _nothing_to_check() -> None:
+    """A node whose CNI configuration is not ours to keep."""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """`cluster` and `devices` are None where Plurimus runs without Kubernetes.
 
     `records`, `results` and `spool` give the stores of a `cniDir`, which a configuration may choose.
+    `check_node` raises what is wrong with this node's set-up, for STATUS.
     """
 
     cluster: Cluster | None
@@ -23,3 +28,4 @@ class World:
     records: Callable[[str], Records]
     results: Callable[[str], Results]
     spool: Callable[[str], Spool]
+    check_node: Callable[[], None] = _nothing_to_check
