@@ -3,7 +3,7 @@
 ADD:    decode, check, find the pod, plan, record, attach, settle routes, publish, answer.
 DEL:    replay the record backwards, whatever else is missing.
 CHECK:  every attachment in the record.
-STATUS: this node's set-up and readiness, then the cluster-wide default network.
+STATUS: this node's readiness, then the cluster-wide default network.
 GC:     see `node.collect`.
 
 Spec sections 1.2, 2.4 and 6.
@@ -21,17 +21,15 @@ import structlog
 
 from plurimus.cni import args, result, version
 from plurimus.cni.args import Environment
-from plurimus.cni.errors import ClusterError, Code, PlurimusError, RequestError, joined
+from plurimus.cni.errors import ClusterError, Code, PlurimusError, RequestError
 from plurimus.cni.result import Result
 from plurimus.core import netconf
 from plurimus.core.config import ConfigFile
 from plurimus.core.netconf import NetConf
 from plurimus.core.plan import Plan, PodReference
 from plurimus.core.ports import Spool
-from plurimus.model import status
 from plurimus.model.event import Event
-from plurimus.model.pod import Pod
-from plurimus.node import collect, planning, recall
+from plurimus.node import collect, planning, publish, recall
 from plurimus.node.attach import Attacher, shielded_undo
 from plurimus.node.chain import Chain
 from plurimus.node.locks import SandboxLocks
@@ -170,7 +168,7 @@ class Requests:
                 planning.make_plan(context.env, context.netconf, context.world),
             )
         except DefinitionMissing as error:
-            self._emit(context, [Event.no_network(error.text)])
+            publish.emit(context, [Event.no_network(error.text)])
             raise
         for warning in plan.warnings:
             _log.warning(warning)
@@ -182,37 +180,14 @@ class Requests:
             results = await context.attacher.settle_routes(plan, made)
             default = next((index for index, a in enumerate(plan.attachments) if a.is_default), 0)
             result.dump(made[default], context.stdin.get("cniVersion") or "")  # or the runtime cannot read it
-            await self._publish(context, plan, pod, results)
+            await publish.write_status(context, plan, pod, results)
         except BaseException as error:
             failures = await shielded_undo(context.attacher, plan, error)
-            self._emit(context, [Event.not_removed(str(failure)) for failure in failures])
+            publish.emit(context, [Event.not_removed(str(failure)) for failure in failures])
             raise
         # the runtime need not wait for this
-        asyncio.get_running_loop().call_soon(self._announce, context, plan, results)
+        asyncio.get_running_loop().call_soon(publish.announce, context, plan, results)
         return made[default]
-
-    def _announce(self, context: Context, plan: Plan, results: Sequence[Result]) -> None:
-        """Log what was attached, and tell the pod's author."""
-        events = []
-        for attachment, made in zip(plan.attachments, results, strict=True):
-            addresses = [ip.address for ip in made.ips]
-            _log.info("attached", network=attachment.display_name, interface=attachment.ifname, addresses=addresses)
-            if made.interfaces or made.ips:
-                events.append(Event.added(attachment.ifname, addresses, attachment.display_name))
-        self._emit(context, events)
-
-    async def _publish(self, context: Context, plan: Plan, pod: Pod | None, results: list[Result]) -> None:
-        """Write the network status; a pod without one does not count as attached."""
-        if context.world.cluster is None or pod is None:
-            return
-        elements = [
-            element
-            for attachment, made in zip(plan.attachments, results, strict=True)
-            for element in status.elements(
-                attachment.display_name, made, is_default=attachment.is_default, ifname=attachment.ifname
-            )
-        ]
-        await context.world.cluster.write_status(pod, status.annotation(elements))
 
     async def _delete(self, context: Context, request: Request) -> None:
         """Undo what is on record.  Pod, cluster, namespace and other plugins may be gone."""
@@ -223,7 +198,7 @@ class Requests:
         errors = await context.attacher.undo(plan)
         if errors:
             if not await self._owed(context, request, errors):
-                raise joined(errors)
+                raise _joined(errors)
             return
         context.spool.forget(context.env.container_id, context.env.ifname)
         _log.info("detached", interfaces=[attachment.ifname for attachment in plan.attachments])
@@ -238,7 +213,7 @@ class Requests:
         if request.spool is not None or left is None or await context.attacher.made_any(left):
             return False
         context.spool.owe(context.env.container_id, context.env.ifname, env=request.env, stdin=request.stdin)
-        self._emit(context, [Event.not_removed(str(error)) for error in errors])
+        publish.emit(context, [Event.not_removed(str(error)) for error in errors])
         return True
 
     async def _undo_leftovers(self, context: Context) -> None:
@@ -248,7 +223,7 @@ class Requests:
             _log.warning("undoing what an earlier ADD of this sandbox left")
             errors = await context.attacher.undo(plan)
             if errors:
-                raise joined(errors)
+                raise _joined(errors)
         context.spool.forget(context.env.container_id, context.env.ifname)
 
     async def _check(self, context: Context) -> None:
@@ -260,7 +235,6 @@ class Requests:
         await context.attacher.check(plan)
 
     async def _status(self, context: Context) -> None:
-        context.world.check_node()
         await self._wait_until_ready(context)
         default = await planning.default_network(context.netconf, context.world)
         await context.chain.status(default.config)
@@ -270,7 +244,7 @@ class Requests:
         valid = netconf.valid_attachments(context.stdin)
         errors = await collect.collect(context, valid, self.locks)
         if errors:
-            raise joined(errors)
+            raise _joined(errors)
 
     async def _wait_until_ready(self, context: Context) -> None:
         """Wait for the default network's own sign of life, where one is configured (F21)."""
@@ -289,6 +263,10 @@ class Requests:
                 f"CNI_NETNS {env.netns} is the host's own network namespace, not a pod's", code=Code.INVALID_NETNS
             )
 
-    def _emit(self, context: Context, events: list[Event]) -> None:
-        if events and context.world.cluster is not None:
-            context.world.cluster.emit(context.pod, events)
+
+def _joined(errors: list[PlurimusError]) -> PlurimusError:
+    """One error for several: a single one as it is, else all texts with the first one's code."""
+    first = errors[0]
+    if len(errors) == 1:
+        return first
+    return type(first)(f"errors: {' / '.join(str(error) for error in errors)}", code=first.code)

@@ -1,0 +1,53 @@
+"""What the cluster is told of a request: the network status, which an ADD waits for, and events, which nothing waits for.
+
+Spec sections 3.4 and 3.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+
+from plurimus.cni.result import Result
+from plurimus.core.plan import Plan
+from plurimus.model import status
+from plurimus.model.event import Event
+from plurimus.model.pod import Pod
+
+if TYPE_CHECKING:
+    from plurimus.node.request import Context
+
+_log = structlog.get_logger(__name__)
+
+
+async def write_status(context: Context, plan: Plan, pod: Pod | None, results: Sequence[Result]) -> None:
+    """Write the network status; a pod without one does not count as attached."""
+    if context.world.cluster is None or pod is None:
+        return
+    elements = [
+        element
+        for attachment, made in zip(plan.attachments, results, strict=True)
+        for element in status.elements(
+            attachment.display_name, made, is_default=attachment.is_default, ifname=attachment.ifname
+        )
+    ]
+    await context.world.cluster.write_status(pod, status.annotation(elements))
+
+
+def announce(context: Context, plan: Plan, results: Sequence[Result]) -> None:
+    """Log what was attached, and tell the pod's author."""
+    events = []
+    for attachment, made in zip(plan.attachments, results, strict=True):
+        addresses = [ip.address for ip in made.ips]
+        _log.info("attached", network=attachment.display_name, interface=attachment.ifname, addresses=addresses)
+        if made.interfaces or made.ips:
+            events.append(Event.added(attachment.ifname, addresses, attachment.display_name))
+    emit(context, events)
+
+
+def emit(context: Context, events: Sequence[Event]) -> None:
+    """Have events recorded on the request's pod, where there is a cluster."""
+    if events and context.world.cluster is not None:
+        context.world.cluster.emit(context.pod, events)
