@@ -1,4 +1,4 @@
-"""What the cluster is told of a request: the network status, which an ADD waits for, and events, which nothing waits for.
+"""What the cluster is told of a request: the network status, which an ADD waits for, and events, which nothing does.
 
 Spec sections 3.4 and 3.5.
 """

@@ -3,7 +3,7 @@
 ADD:    decode, check, find the pod, plan, record, attach, settle routes, publish, answer.
 DEL:    replay the record backwards, whatever else is missing.
 CHECK:  every attachment in the record.
-STATUS: this node's readiness, then the cluster-wide default network.
+STATUS: this node's set-up and readiness, then the cluster-wide default network.
 GC:     see `node.collect`.
 
 Spec sections 1.2, 2.4 and 6.
@@ -21,12 +21,12 @@ import structlog
 
 from plurimus.cni import args, result, version
 from plurimus.cni.args import Environment
-from plurimus.cni.errors import ClusterError, Code, PlurimusError, RequestError
+from plurimus.cni.errors import ClusterError, Code, PlurimusError, RequestError, joined
 from plurimus.cni.result import Result
 from plurimus.core import netconf
 from plurimus.core.config import ConfigFile
 from plurimus.core.netconf import NetConf
-from plurimus.core.plan import Plan, PodReference
+from plurimus.core.plan import PodReference
 from plurimus.core.ports import Spool
 from plurimus.model.event import Event
 from plurimus.node import collect, planning, publish, recall
@@ -198,7 +198,7 @@ class Requests:
         errors = await context.attacher.undo(plan)
         if errors:
             if not await self._owed(context, request, errors):
-                raise _joined(errors)
+                raise joined(errors)
             return
         context.spool.forget(context.env.container_id, context.env.ifname)
         _log.info("detached", interfaces=[attachment.ifname for attachment in plan.attachments])
@@ -223,7 +223,7 @@ class Requests:
             _log.warning("undoing what an earlier ADD of this sandbox left")
             errors = await context.attacher.undo(plan)
             if errors:
-                raise _joined(errors)
+                raise joined(errors)
         context.spool.forget(context.env.container_id, context.env.ifname)
 
     async def _check(self, context: Context) -> None:
@@ -235,6 +235,7 @@ class Requests:
         await context.attacher.check(plan)
 
     async def _status(self, context: Context) -> None:
+        context.world.check_node()
         await self._wait_until_ready(context)
         default = await planning.default_network(context.netconf, context.world)
         await context.chain.status(default.config)
@@ -244,7 +245,7 @@ class Requests:
         valid = netconf.valid_attachments(context.stdin)
         errors = await collect.collect(context, valid, self.locks)
         if errors:
-            raise _joined(errors)
+            raise joined(errors)
 
     async def _wait_until_ready(self, context: Context) -> None:
         """Wait for the default network's own sign of life, where one is configured (F21)."""
@@ -262,11 +263,3 @@ class Requests:
             raise RequestError(
                 f"CNI_NETNS {env.netns} is the host's own network namespace, not a pod's", code=Code.INVALID_NETNS
             )
-
-
-def _joined(errors: list[PlurimusError]) -> PlurimusError:
-    """One error for several: a single one as it is, else all texts with the first one's code."""
-    first = errors[0]
-    if len(errors) == 1:
-        return first
-    return type(first)(f"errors: {' / '.join(str(error) for error in errors)}", code=first.code)
