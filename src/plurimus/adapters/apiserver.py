@@ -1,7 +1,7 @@
 """Requests to the Kubernetes API server: one connection pool, one deadline, errors that say who must act.
 
-Reading and status patches may be sent twice without harm, so what fails in passing (a connection that broke, an
-overloaded server) is tried again until the deadline.
+All requests may be sent twice without harm, so what fails in passing (a connection that broke, an overloaded
+server, a certificate that is being replaced) is tried again until the deadline.
 
 Kubernetes: "API Concepts"; spec sections 2.8 and 6.2, with S13 fixed: deadlines are seconds.
 """
@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import socket
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import aiohttp
@@ -24,18 +27,25 @@ T = TypeVar("T")
 
 _PASSING = (429, 500, 502, 503, 504)
 _FIRST_PAUSE, _MOST_PAUSE = 0.1, 1.0
+_MOST_RETRY_AFTER = 60.0
 _MOST_EVENT = 8 * 2**20
 """Bytes of one watch event; etcd stores no object above 1.5 MiB."""
 
 
 class ApiError(ClusterError):
-    """The server answered with `status`; `reason` is the API's machine-readable one."""
+    """The server answered with `status`; `reason` is the API's machine-readable one.
 
-    def __init__(self, what: str, status: int, reason: str = "", message: str = "") -> None:
+    It wants to be left alone for `retry_after` seconds.
+    """
+
+    def __init__(
+        self, what: str, status: int, reason: str = "", message: str = "", *, retry_after: float = 0.0
+    ) -> None:
         hint = "; give the daemon's role that verb on that resource" if status == 403 else ""
         super().__init__(f"{what}: the API server answered {status} {reason}: {message or 'no message'}{hint}")
         self.status = status
         self.reason = reason
+        self.retry_after = retry_after
 
 
 class _Status(msgspec.Struct, frozen=True):
@@ -80,29 +90,47 @@ class ApiServer:
         await self._persist("PATCH", path, body=patch, content_type="application/merge-patch+json")
 
     async def post(self, path: str, body: Mapping[str, Any]) -> None:
-        """Create an object; tried once, since a second try might make a second one."""
-        async with asyncio.timeout(self.timeout):
-            await self._once("POST", path, body=body, content_type="application/json")
+        """Create an object whose name nobody else gives: one that exists was made by a try whose answer got lost."""
+        try:
+            await self._persist("POST", path, body=body, content_type="application/json")
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
 
-    async def watch(self, path: str, params: Mapping[str, str], *, seconds: int) -> AsyncIterator[bytes]:
-        """The events of a watch, one JSON object each, until the server ends it after about `seconds`.
+    @asynccontextmanager
+    async def watch(self, path: str, params: Mapping[str, str], *, seconds: int) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The events of a watch the server agreed to, one JSON object each, until it ends it after about `seconds`.
 
         Raises:
-            ClusterError: the connection broke, or the server refuses.
+            ClusterError: no answer or a refusal; while iterating: the connection broke.
         """
-        params = {**params, "watch": "true", "timeoutSeconds": str(seconds)}
-        # a server that went away without a word is noticed after its own time limit
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.timeout, sock_read=seconds + 30)
         what = f"WATCH {path}"
+        params = {**params, "watch": "true", "timeoutSeconds": str(seconds)}
+        async with await self._begin(what, path, params, seconds) as response:
+            yield _lines(what, response.content)
+
+    async def _begin(self, what: str, path: str, params: Mapping[str, str], seconds: int) -> aiohttp.ClientResponse:
+        """The answer of which the server has sent the head."""
+        # one that goes silent is noticed after its own time limit; one that is gone, by keep-alives
+        timeout = aiohttp.ClientTimeout(total=None, sock_read=seconds + 30)
         try:
-            async with self._open().request("GET", self.server + path, params=params, timeout=timeout,
-                                            **await self._identity()) as response:  # fmt: skip
-                if response.status != 200:
-                    raise self._refusal(what, response.status, await response.read())
-                async for line in _lines(response.content):
-                    yield line
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            async with asyncio.timeout(self.timeout):
+                identity = await self._identity()
+                response = await self._open().request(
+                    "GET", self.server + path, params=params, timeout=timeout, **identity
+                )
+                if response.status == 200:
+                    _keep_alive(response)
+                    return response
+                async with response:
+                    body = await response.read()
+        except TimeoutError as error:
+            raise ClusterError(f"{what}: no answer of the API server in {self.timeout:g} s") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             raise ClusterError(f"{what}: {_words(error)}") from error
+        if response.status == 401:
+            self._credentials.forget()
+        raise _refusal(what, response, body)
 
     async def _persist(self, method: str, path: str, **options: Any) -> bytes:
         pause = _FIRST_PAUSE
@@ -115,10 +143,11 @@ class ApiServer:
             except TimeoutError as error:
                 raise ClusterError(f"{method} {path}: no answer of the API server in {self.timeout:g} s") from error
             except ClusterError as error:
-                passing = not isinstance(error, ApiError) or error.status in _PASSING
-                if not passing or loop.time() + pause >= deadline:
+                refusal = error if isinstance(error, ApiError) else None
+                wait = max(pause, refusal.retry_after) if refusal else pause
+                if (refusal and refusal.status not in _PASSING) or loop.time() + wait >= deadline:
                     raise
-            await asyncio.sleep(pause)
+            await asyncio.sleep(wait)
             pause = min(2 * pause, _MOST_PAUSE)
 
     async def _once(
@@ -141,7 +170,7 @@ class ApiServer:
                     method, self.server + path, params=params, data=data, **identity
                 ) as response:
                     answer = await response.read()
-            except (aiohttp.ClientError, OSError) as error:
+            except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise ClusterError(f"{what}: {_words(error)}") from error
             if response.status < 300:
                 return answer
@@ -149,12 +178,12 @@ class ApiServer:
                 self._credentials.forget()
                 continue
             break
-        raise self._refusal(what, response.status, answer)
+        raise _refusal(what, response, answer)
 
     async def _identity(self) -> dict[str, Any]:
         """What goes with every request: the current header and TLS context."""
-        headers = {"Accept": "application/json", **await self._credentials.headers()}
-        tls = self._credentials.tls()
+        headers, tls = await self._credentials.current()
+        headers = {"Accept": "application/json", **headers}
         return {"headers": headers} if tls is None else {
             "headers": headers, "ssl": tls, "server_hostname": self._server_name
         }  # fmt: skip
@@ -167,12 +196,33 @@ class ApiServer:
             )
         return self._session
 
-    def _refusal(self, what: str, status: int, body: bytes) -> ApiError:
-        try:
-            said = msgspec.json.decode(body, type=_Status)
-        except msgspec.DecodeError:
-            said = _Status(message=body[:200].decode(errors="replace"))
-        return ApiError(what, status, said.reason, said.message)
+
+def _refusal(what: str, response: aiohttp.ClientResponse, body: bytes) -> ApiError:
+    try:
+        said = msgspec.json.decode(body, type=_Status)
+    except msgspec.DecodeError:
+        said = _Status(message=body[:200].decode(errors="replace"))
+    wait = _seconds(response.headers.get("Retry-After", ""))
+    return ApiError(what, response.status, said.reason, said.message, retry_after=wait)
+
+
+def _seconds(text: str) -> float:
+    """A Retry-After header; the API server writes seconds, and what is between may write a date, which is ignored."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return 0.0
+    return min(max(seconds, 0.0), _MOST_RETRY_AFTER) if math.isfinite(seconds) else 0.0
+
+
+def _keep_alive(response: aiohttp.ClientResponse) -> None:
+    """Let the kernel find out within a minute when nobody is at the other end of a watch any more."""
+    transport = response.connection.transport if response.connection else None
+    found = transport.get_extra_info("socket") if transport else None
+    if found is not None and found.family in (socket.AF_INET, socket.AF_INET6):
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3)):
+            found.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _decoded(what: str, body: bytes, into: type[T]) -> T:
@@ -182,15 +232,18 @@ def _decoded(what: str, body: bytes, into: type[T]) -> T:
         raise ClusterError(f"{what}: the answer is not what was asked for: {error}") from error
 
 
-async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+async def _lines(what: str, stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
     rest = b""
-    async for chunk in stream.iter_any():
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            if line.strip():
-                yield line
-        if len(rest) > _MOST_EVENT:
-            raise ValueError(f"an event of more than {_MOST_EVENT} bytes")
+    try:
+        async for chunk in stream.iter_any():
+            *whole, rest = (rest + chunk).split(b"\n")
+            for line in whole:
+                if line.strip():
+                    yield line
+            if len(rest) > _MOST_EVENT:
+                raise ClusterError(f"{what}: an event of more than {_MOST_EVENT} bytes")
+    except (aiohttp.ClientError, OSError) as error:
+        raise ClusterError(f"{what}: {_words(error)}") from error
 
 
 def _words(error: Exception) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 import structlog
 
 from plurimus.adapters.apiserver import ApiServer
-from plurimus.cni.errors import ClusterError
+from plurimus.cni.errors import PlurimusError
 from plurimus.core.plan import PodReference
 from plurimus.model.event import Event
 
@@ -59,7 +59,7 @@ class EventQueue:
                 namespace = document["metadata"]["namespace"]
                 try:
                     await self._api.post(f"/api/v1/namespaces/{namespace}/events", document)
-                except (ClusterError, TimeoutError) as error:
+                except PlurimusError as error:
                     _log.warning("an event could not be sent", reason=document["reason"], error=str(error))
 
     def _document(self, pod: PodReference, event: Event) -> dict[str, Any]:
@@ -68,11 +68,11 @@ class EventQueue:
         return {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"namespace": pod.namespace, "name": f"{pod.name[:230]}.{secrets.token_hex(8)}"},
+            "metadata": {"namespace": pod.namespace, "name": f"{pod.name[:230].rstrip('-.')}.{secrets.token_hex(8)}"},
             "involvedObject": about,
             "type": event.kind,
             "reason": event.reason,
-            "message": event.text.encode()[:_MOST_TEXT].decode(errors="ignore"),
+            "message": event.text.encode(errors="replace")[:_MOST_TEXT].decode(errors="ignore"),
             "source": {"component": _COMPONENT, "host": self._node},
             "firstTimestamp": now,
             "lastTimestamp": now,

@@ -1,7 +1,8 @@
 """A copy of some objects of the API server, kept current by one list and one watch.
 
 List, then watch from the list's version on; a watch that ends is taken up where it ended.  When the server no
-longer knows that version (410), everything is listed anew.  What fails is tried again, ever more seldom.
+longer knows that version (410), everything is listed anew.  What fails or ends at once is tried again, ever more
+seldom.  An object that cannot be read is left out, and does not keep the others from being followed.
 
 Kubernetes: "API Concepts", efficient detection of changes; spec section 7.7.
 """
@@ -17,11 +18,15 @@ import msgspec
 import structlog
 
 from plurimus.adapters.apiserver import ApiError, ApiServer
-from plurimus.cni.errors import ClusterError
+from plurimus.cni.errors import ClusterError, PlurimusError
 
 _PAGE = "500"
 _WATCH_SECONDS = 300
 _FIRST_PAUSE, _MOST_PAUSE = 0.2, 30.0
+_SOUND = 10.0
+"""Seconds after which a watch counts as one that works."""
+_KNOWN = (401, 403, 429, 500, 502, 503, 504)
+"""Refusals of a watch that say nothing about its version."""
 _log = structlog.get_logger(__name__)
 
 Key = tuple[str, str]
@@ -51,14 +56,18 @@ class _ListMetadata(msgspec.Struct, frozen=True, rename="camel"):
     more: str = msgspec.field(default="", name="continue")
 
 
-class _Page(msgspec.Struct, Generic[Object], frozen=True):
+class _Page(msgspec.Struct, frozen=True):
     metadata: _ListMetadata = _ListMetadata()
-    items: list[Object] | None = None
+    items: list[msgspec.Raw] | None = None
 
 
 class _Version(msgspec.Struct, frozen=True):
     metadata: Metadata = Metadata()
+
+
+class _Error(msgspec.Struct, frozen=True):
     code: int = 0
+    reason: str = ""
     message: str = ""
 
 
@@ -68,7 +77,7 @@ class _Event(msgspec.Struct, frozen=True):
 
 
 class Gone(ClusterError):
-    """The server no longer knows the version the copy is at."""
+    """The copy cannot be taken on from the version it is at: it has to be made anew."""
 
 
 class Informer(Generic[Object, T]):
@@ -86,11 +95,11 @@ class Informer(Generic[Object, T]):
         self._path = path
         self._project = project
         self._params = dict(params or {})
-        self._page: type[_Page[Object]] = _Page[of]  # type: ignore[valid-type]
         self._object = msgspec.json.Decoder(of)
         self._event = msgspec.json.Decoder(_Event)
         self._held: dict[Key, T] = {}
         self._version = ""
+        self._pause = _FIRST_PAUSE
         self.synced = asyncio.Event()
 
     def get(self, namespace: str, name: str) -> T | None:
@@ -100,32 +109,40 @@ class Informer(Generic[Object, T]):
         return list(self._held.values())
 
     async def run(self) -> None:
-        """Keep the copy current, for ever."""
-        pause = _FIRST_PAUSE
+        """Keep the copy current, for ever, whatever happens."""
         while True:
-            try:
-                if not self._version:
-                    await self._list()
-                await self._watch()
-            except Gone:
-                self._version = ""
-            except ClusterError as error:
-                _log.warning("the copy of the cluster is not current", path=self._path, error=str(error),
-                             again_in=round(pause, 1))  # fmt: skip
-                await asyncio.sleep(pause * random.uniform(0.5, 1.5))
-                pause = min(2 * pause, _MOST_PAUSE)
-                continue
-            pause = _FIRST_PAUSE
+            asked = await self._round()
+            await asyncio.sleep(max(asked, self._pause * random.uniform(0.5, 1.5)))
+            self._pause = min(2 * self._pause, _MOST_PAUSE)
+
+    async def _round(self) -> float:
+        """One watch to its end, behind a list where there is no version; for how long the server wants to rest."""
+        try:
+            if not self._version:
+                await self._list()
+            await self._watch()
+        except Gone as error:
+            self._version = ""
+            _log.info("the copy of the cluster is made anew", path=self._path, cause=str(error))
+        except PlurimusError as error:
+            _log.warning("the copy of the cluster is not current", path=self._path, error=str(error))
+            return error.retry_after if isinstance(error, ApiError) else 0.0
+        except Exception:  # noqa: BLE001 - a copy that nobody keeps current would be believed for ever
+            self._version = ""
+            _log.exception("the copy of the cluster is made anew, for a reason nobody foresaw", path=self._path)
+        return 0.0
 
     async def _list(self) -> None:
         held: dict[Key, T] = {}
         params = {**self._params, "limit": _PAGE}
         while True:
-            page = await self._api.get(self._path, self._page, params)
+            page = await self._api.get(self._path, _Page, params)
             if page is None:
                 raise ClusterError(f"LIST {self._path}: the API server does not know this kind; apply its definition")
-            for found in page.items or ():
-                held[_key(found.metadata)] = self._project(found)
+            for raw in page.items or ():
+                metadata, found = self._read(raw)
+                if found is not None:
+                    held[_key(metadata)] = found
             if not page.metadata.more:
                 break
             params["continue"] = page.metadata.more
@@ -136,11 +153,19 @@ class Informer(Generic[Object, T]):
         params = {**self._params, "resourceVersion": self._version, "allowWatchBookmarks": "true"}
         # a spread, so that the watches of many nodes do not end at the same moment
         seconds = _WATCH_SECONDS + random.randrange(_WATCH_SECONDS)
+        loop = asyncio.get_running_loop()
         try:
-            async for line in self._api.watch(self._path, params, seconds=seconds):
-                self._take(line)
+            async with self._api.watch(self._path, params, seconds=seconds) as lines:
+                began = loop.time()
+                try:
+                    async for line in lines:
+                        self._take(line)
+                        self._pause = _FIRST_PAUSE
+                finally:
+                    if loop.time() - began > _SOUND:
+                        self._pause = _FIRST_PAUSE
         except ApiError as error:
-            if error.status == 410:
+            if error.status not in _KNOWN:
                 raise Gone(error.msg) from error
             raise
 
@@ -148,19 +173,38 @@ class Informer(Generic[Object, T]):
         try:
             event = self._event.decode(line)
             if event.type == "ERROR":
-                said = msgspec.json.decode(event.object, type=_Version)
-                raise (Gone if said.code == 410 else ClusterError)(f"WATCH {self._path}: {said.code} {said.message}")
+                raise self._error(event.object)
             if event.type == "BOOKMARK":
                 self._version = msgspec.json.decode(event.object, type=_Version).metadata.resource_version
                 return
-            found = self._object.decode(event.object)
         except msgspec.DecodeError as error:
-            raise ClusterError(f"WATCH {self._path}: an event is not what was asked for: {error}") from error
-        if event.type == "DELETED":
-            self._held.pop(_key(found.metadata), None)
+            # asked for again it would be the same
+            raise Gone(f"WATCH {self._path}: an event is not what was asked for: {error}") from error
+        metadata, found = self._read(event.object)
+        if event.type == "DELETED" or found is None:
+            self._held.pop(_key(metadata), None)
         else:
-            self._held[_key(found.metadata)] = self._project(found)
-        self._version = found.metadata.resource_version
+            self._held[_key(metadata)] = found
+        self._version = metadata.resource_version
+
+    def _error(self, status: msgspec.Raw) -> ClusterError:
+        said = msgspec.json.decode(status, type=_Error)
+        gone = said.code == 410 or said.reason in ("Expired", "Gone")
+        return (Gone if gone else ClusterError)(f"WATCH {self._path}: {said.code} {said.reason}: {said.message}")
+
+    def _read(self, raw: msgspec.Raw) -> tuple[Metadata, T | None]:
+        """An object; None for one that has its metadata and is not what was asked for otherwise."""
+        try:
+            found = self._object.decode(raw)
+        except msgspec.DecodeError as error:
+            try:
+                metadata = msgspec.json.decode(raw, type=_Version).metadata
+            except msgspec.DecodeError:
+                raise Gone(f"{self._path}: an object is not what was asked for: {error}") from error
+            _log.warning("an object cannot be read and is left out", path=self._path, namespace=metadata.namespace,
+                         name=metadata.name, error=str(error))  # fmt: skip
+            return metadata, None
+        return found.metadata, self._project(found)
 
 
 def _key(metadata: Metadata) -> Key:
