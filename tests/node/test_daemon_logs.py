@@ -72,6 +72,8 @@ def test_a_failed_request_is_a_line_with_code_and_words(told: tuple[Daemon, Sand
     assert [(line["level"], line["code"]) for line in failed] == [("error", 1), ("error", 999)]
     assert re.match(r"\[default/pod\d+/uid-\d+:red\]: error adding container to network \"red\": ", failed[1]["error"])
     assert 'failed to find plugin "missing"' in failed[1]["error"]
+    assert [line["verb"] for line in failed] == ["ADD", "ADD"]
+    assert all(line["container"] for line in failed)
 
 
 def test_the_odd_key_is_warned_of(told: tuple[Daemon, Sandbox]) -> None:

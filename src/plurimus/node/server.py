@@ -83,15 +83,18 @@ class Server:
         task = asyncio.current_task()
         assert task is not None
         self._running.add(task)
+        about: dict[str, str] = {}
         try:
             asked, attributes = message.decode(await request.read())
+            about = {"verb": asked.env.get("CNI_COMMAND", ""), "container": asked.env.get("CNI_CONTAINERID", "")}
             async with self._slots:
                 return message.answer(await handle(asked, attributes), ours=ours)
         except PlurimusError as error:
-            _log.error("request failed", code=error.code, error=str(error), notes=getattr(error, "__notes__", []))
+            notes = getattr(error, "__notes__", [])
+            _log.error("request failed", code=error.code, error=str(error), notes=notes, **about)
             return message.refusal(error, ours=ours)
         except Exception as error:  # noqa: BLE001 - a runtime must get a CNI error, whatever happens here
-            _log.exception("request failed for a reason nobody foresaw")
+            _log.exception("request failed for a reason nobody foresaw", **about)
             return message.refusal(PlurimusError(f"internal error: {error!r}"), ours=ours)
         finally:
             self._running.discard(task)
