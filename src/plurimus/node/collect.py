@@ -6,7 +6,6 @@ Spec section 6.9, with S18 fixed: the runtime's list is the truth, secondary net
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -16,10 +15,8 @@ from plurimus.core import collect as core
 from plurimus.core.netconf import ValidAttachment
 from plurimus.core.plan import Plan
 from plurimus.node import planning, recall
+from plurimus.node.context import Context
 from plurimus.node.locks import SandboxLocks
-
-if TYPE_CHECKING:
-    from plurimus.node.request import Context
 
 _log = structlog.get_logger(__name__)
 

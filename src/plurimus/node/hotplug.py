@@ -23,7 +23,8 @@ from plurimus.model.event import Event
 from plurimus.model.selection import NetworkSelectionElement
 from plurimus.node import planning, recall
 from plurimus.node.attach import shielded_undo
-from plurimus.node.request import Context, Outcome, Request, Requests
+from plurimus.node.context import Context, Outcome, Request
+from plurimus.node.request import Requests
 
 if TYPE_CHECKING:
     from plurimus.node.message import InterfaceAttributes

@@ -18,7 +18,7 @@ from aiohttp import web
 from plurimus.cni import gojson, result, version
 from plurimus.cni.errors import Code, PlurimusError, RequestError, encode_error
 from plurimus.core.ports import Spool
-from plurimus.node.request import Outcome, Request
+from plurimus.node.context import Outcome, Request
 
 OUR_SHIM = "Plurimus-Shim"
 EXIT_CODE = "Plurimus-Exit"

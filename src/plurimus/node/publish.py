@@ -6,7 +6,6 @@ Spec sections 3.4 and 3.5.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -15,9 +14,7 @@ from plurimus.core.plan import Plan
 from plurimus.model import status
 from plurimus.model.event import Event
 from plurimus.model.pod import Pod
-
-if TYPE_CHECKING:
-    from plurimus.node.request import Context
+from plurimus.node.context import Context
 
 _log = structlog.get_logger(__name__)
 

@@ -17,7 +17,8 @@ import structlog
 from plurimus.cni.errors import PlurimusError
 from plurimus.core.ports import Spool
 from plurimus.node import message
-from plurimus.node.request import DEFAULTS, Requests
+from plurimus.node.context import DEFAULTS
+from plurimus.node.request import Requests
 
 _PAUSE = 5.0
 _MOST_PAUSE = 300.0

@@ -18,9 +18,10 @@ from aiohttp import web
 
 from plurimus.cni.errors import PlurimusError
 from plurimus.node import hotplug, message
+from plurimus.node.context import Outcome, Request
 from plurimus.node.listener import BACKLOG
 from plurimus.node.message import InterfaceAttributes
-from plurimus.node.request import Outcome, Request, Requests
+from plurimus.node.request import Requests
 
 _MOST_BODY = 32 * 2**20
 _LAST_WORDS = 2.0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from plurimus.cni.errors import AttachmentError, ClusterError, Code, PlurimusError, encode_error
-from plurimus.node.request import Request
+from plurimus.node.context import Request
 
 from .world import CONTAINER, Node
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from plurimus.cni.errors import AttachmentError, ClusterError, Code
-from plurimus.node.request import Outcome
+from plurimus.node.context import Outcome
 
 from . import multus
 from .world import CONTAINER, STATE, Node

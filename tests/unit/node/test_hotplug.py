@@ -9,8 +9,8 @@ import pytest
 
 from plurimus.cni.errors import AttachmentError, ClusterError, Code, PlurimusError
 from plurimus.node import hotplug
+from plurimus.node.context import Outcome, Request
 from plurimus.node.message import InterfaceAttributes
-from plurimus.node.request import Outcome, Request
 
 from .world import Node
 

@@ -15,9 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from plurimus.cni.errors import PlurimusError
 from plurimus.node import hotplug
+from plurimus.node.context import Request
 from plurimus.node.message import InterfaceAttributes
 from plurimus.node.recovery import Debts
-from plurimus.node.request import Request
 
 from .world import Node
 

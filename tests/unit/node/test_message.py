@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from plurimus.cni.errors import AttachmentError, Code, RequestError
 from plurimus.cni.result import Interface, IPConfig, Result, Route
 from plurimus.node import message
+from plurimus.node.context import Outcome
 from plurimus.node.message import InterfaceAttributes
-from plurimus.node.request import Outcome
 
 RESULT = Result("0.4.0", (Interface("eth0", sandbox="/run/netns/<pod>"),), (IPConfig("10.0.0.2/24", 0),),
                 (Route("0.0.0.0/0", "10.0.0.1"),))  # fmt: skip

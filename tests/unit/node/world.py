@@ -16,7 +16,8 @@ from plurimus.cni.result import Result
 from plurimus.core import config
 from plurimus.model.definition import NetworkAttachmentDefinition
 from plurimus.model.pod import DEFAULT_NETWORK, NETWORKS, Pod
-from plurimus.node.request import Outcome, Request, Requests
+from plurimus.node.context import Outcome, Request
+from plurimus.node.request import Requests
 from plurimus.node.world import World
 
 from .fakes import FakeCluster, FakeKernel, FakePlugins
