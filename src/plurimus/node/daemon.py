@@ -123,7 +123,8 @@ async def run(config: ConfigFile) -> None:
     try:
         if isinstance(world.cluster, KubernetesCluster):
             background.append(asyncio.create_task(world.cluster.run()))
-            await _wait_for_copies(world.cluster)
+            if not await _before(stop, _wait_for_copies(world.cluster)):
+                return
         gc.freeze()  # what a daemon is made of stays: no collection shall walk it during a request
         await server.start(listener.socket)
         _log.info("ready", version=VERSION, socket=str(listener.path), cniDir=merged.cni_dir)
@@ -139,7 +140,7 @@ async def run(config: ConfigFile) -> None:
         await asyncio.gather(*background, return_exceptions=True)
         if world.cluster is not None:
             await world.cluster.close()
-    _log.info("stopped")
+        _log.info("stopped")
 
 
 async def _before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
