@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from . import objects
+from plurimus.adapters.kubeconfig import Access
+
+from . import deployed, objects
 from .client import Client
 from .controlplane import ControlPlane
 from .service import tail
@@ -54,6 +56,15 @@ def namespace(admin: Client) -> Iterator[str]:
     name = objects.new_namespace(admin)
     yield name
     admin.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def access(control_plane: ControlPlane, admin: Client, tmp_path: Path) -> Access:
+    """The daemon's identity: a token of its service account, in a file as kubelet writes it."""
+    deployed.apply(admin)
+    token = tmp_path / "token"
+    token.write_text(deployed.token(admin))
+    return Access(control_plane.server, ca=control_plane.ca, token_file=token)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -41,8 +41,9 @@ class ControlPlane:
         admin = self.authority.client("admin", "admin", "system:masters")
         self.admin = Client(self.server, self.ca, admin)
         self.kubeconfig = self.write_kubeconfig("admin", admin)
-        self.etcd = self._etcd(f"http://{ADDRESS}:{etcd}", f"http://{ADDRESS}:{peers}")
-        self.apiserver = self._apiserver(f"http://{ADDRESS}:{etcd}")
+        self.etcd_url = f"http://{ADDRESS}:{etcd}"
+        self.etcd = self._etcd(self.etcd_url, f"http://{ADDRESS}:{peers}")
+        self.apiserver = self._apiserver(self.etcd_url)
 
     def __enter__(self) -> Self:
         try:

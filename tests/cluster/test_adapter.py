@@ -5,12 +5,6 @@ All under the rights of deploy/rbac.yaml, against a real API server.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from plurimus.adapters.apiserver import ApiServer
@@ -22,62 +16,9 @@ from plurimus.model.event import Event
 from plurimus.model.pod import NETWORK_STATUS, NETWORKS, Pod
 
 from . import deployed, objects
+from .asdaemon import NODE, annotations, becomes, held, make_pod, running
 from .client import Client
 from .controlplane import ControlPlane
-
-NODE = "node-1"
-
-
-@pytest.fixture
-def access(control_plane: ControlPlane, admin: Client, tmp_path: Path) -> Access:
-    """The daemon's identity: a token of its service account, in a file as kubelet writes it."""
-    deployed.apply(admin)
-    token = tmp_path / "token"
-    token.write_text(deployed.token(admin))
-    return Access(control_plane.server, ca=control_plane.ca, token_file=token)
-
-
-@asynccontextmanager
-async def cluster(access: Access, *, node: str = NODE, timeout: float = 10.0) -> AsyncIterator[KubernetesCluster]:
-    """The adapter, running and with complete copies."""
-    found = KubernetesCluster(ApiServer(access, timeout=timeout), node)
-    task = asyncio.create_task(found.run())
-    try:
-        async with asyncio.timeout(30):
-            await found.synced()
-        yield found
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await found.close()
-
-
-async def becomes(look: Callable[[], Any], expected: Any) -> None:
-    """Wait until `look()` is `expected`; it is compared a last time so that a failure shows both."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + 20
-    while await asyncio.to_thread(look) != expected and loop.time() < deadline:
-        await asyncio.sleep(0.05)
-    assert await asyncio.to_thread(look) == expected
-
-
-def make_pod(admin: Client, namespace: str, name: str = "trainer", *, networks: str = "", node: str = NODE) -> Pod:
-    written = objects.pod(name, namespace, nodeName=node)
-    written["metadata"]["annotations"] = {NETWORKS: networks, "other": "x" * 1000} if networks else {}
-    made = objects.create(admin, written)["metadata"]
-    return Pod(namespace, name, made["uid"], {NETWORKS: networks} if networks else {})
-
-
-def held(found: KubernetesCluster, namespace: str) -> list[Pod]:
-    """The pods of a namespace in the copy, by name; nothing collects those of other tests."""
-    return sorted((pod for pod in found.held_pods() if pod.namespace == namespace), key=str)
-
-
-def annotations(admin: Client, pod: Pod) -> dict[str, str]:
-    found: dict[str, str] = admin.get(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}")["metadata"].get(
-        "annotations", {}
-    )
-    return found
 
 
 async def test_pods_of_this_node_and_definitions_are_held_and_followed(
@@ -86,7 +27,7 @@ async def test_pods_of_this_node_and_definitions_are_held_and_followed(
     """F75; spec section 7.7."""
     there = make_pod(admin, namespace, "there", networks="rail")
     make_pod(admin, namespace, "elsewhere", node="node-2")
-    async with cluster(access) as found:
+    async with running(access) as found:
         assert held(found, namespace) == [there]
         later = make_pod(admin, namespace, "later")
         await becomes(lambda: held(found, namespace), [later, there])
@@ -96,7 +37,7 @@ async def test_pods_of_this_node_and_definitions_are_held_and_followed(
 
 async def test_a_definition_is_found_however_new_it_is(access: Access, admin: Client, namespace: str) -> None:
     """S29."""
-    async with cluster(access) as found:
+    async with running(access) as found:
         assert await found.get_definition(namespace, "rail") is None
         made = objects.network("rail", namespace, '{"type": "macvlan"}')
         made["metadata"]["annotations"] = {"k8s.v1.cni.cncf.io/resourceName": "intel.com/rail0"}
@@ -108,7 +49,7 @@ async def test_a_definition_is_found_however_new_it_is(access: Access, admin: Cl
 
 async def test_a_pod_made_again_under_its_name_is_the_new_one(access: Access, admin: Client, namespace: str) -> None:
     """F56: the copy may lag behind the runtime."""
-    async with cluster(access) as found:
+    async with running(access) as found:
         old = make_pod(admin, namespace)
         assert await found.get_pod(namespace, "trainer", uid=old.uid) == old
         admin.delete(f"/api/v1/namespaces/{namespace}/pods/trainer", {"gracePeriodSeconds": 0})
@@ -119,7 +60,7 @@ async def test_a_pod_made_again_under_its_name_is_the_new_one(access: Access, ad
 
 async def test_network_status_is_one_patch_of_that_very_pod(access: Access, admin: Client, namespace: str) -> None:
     """F40, S47."""
-    async with cluster(access) as found:
+    async with running(access) as found:
         pod = make_pod(admin, namespace, networks="rail")
         await found.write_status(pod, '[{"name": "rail"}]')
         assert annotations(admin, pod) == {NETWORKS: "rail", "other": "x" * 1000, NETWORK_STATUS: '[{"name": "rail"}]'}
@@ -132,7 +73,7 @@ async def test_network_status_is_one_patch_of_that_very_pod(access: Access, admi
 
 async def test_what_one_request_says_is_one_event(access: Access, admin: Client, namespace: str) -> None:
     """F44."""
-    async with cluster(access) as found:
+    async with running(access) as found:
         pod = make_pod(admin, namespace)
         added = [Event.added(f"net{rail}", [f"10.0.{rail}.2/24"], f"ns/rail{rail}") for rail in range(8)]
         found.emit(PodReference(namespace, "trainer", pod.uid), added)
@@ -151,7 +92,7 @@ async def test_a_rotated_token_is_used_at_once(
     assert access.token_file is not None
     pod = make_pod(admin, namespace)
     valid = access.token_file.read_text()
-    async with cluster(access) as found:
+    async with running(access) as found:
         access.token_file.write_text("expired")
         with pytest.raises(ClusterError, match="401"):
             await found.write_status(pod, "[]")
@@ -182,7 +123,7 @@ async def test_an_api_server_that_comes_back_is_waited_for_and_followed_again(
 ) -> None:
     """S13: seconds, not milliseconds; a watch that broke is taken up again."""
     first = make_pod(admin, namespace, "first")
-    async with cluster(access, timeout=2.0) as found:
+    async with running(access, timeout=2.0) as found:
         control_plane.apiserver.stop()
         assert await found.get_pod(namespace, "first") == first
         with pytest.raises(ClusterError) as raised:
@@ -199,6 +140,6 @@ async def test_of_many_pods_only_this_nodes_are_held(access: Access, admin: Clie
     mine = [make_pod(admin, namespace, f"mine-{number}") for number in range(6)]
     for number in range(20):
         make_pod(admin, namespace, f"other-{number}", node="node-2")
-    async with cluster(access) as found:
+    async with running(access) as found:
         assert held(found, namespace) == mine
         assert not [pod for pod in found.held_pods() if pod.name.startswith("other-")]
