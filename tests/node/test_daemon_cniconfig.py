@@ -5,45 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from plurimus.cni import conf
 
-from .process import PATIENCE, Daemon, eventually, refuses_to_start
-from .runtime import Sandbox
+from .cluster import Cluster
+from .process import PATIENCE, eventually, refuses_to_start
 
 pytestmark = pytest.mark.usefixtures("root")
-
-DEFAULT = {"cniVersion": "1.1.0", "name": "pods", "type": "told", "capabilities": {"portMappings": True}}
-
-
-class Cluster(Daemon):
-    """A node whose daemon keeps the configuration in `etc`."""
-
-    def __init__(self, folder: Path, **keys: Any) -> None:
-        self.etc = folder / "etc"
-        self.etc.mkdir()
-        self.ours = self.etc / "00-plurimus.conflist"
-        super().__init__(folder, multusAutoconfigDir=str(self.etc), cniConfigDir=str(self.etc), **keys)
-        self.config["daemonSocketDir"] = self.config["socketDir"]
-
-    def default_network(self, name: str = "10-pods.conf", **keys: Any) -> None:
-        """A default network, as its own daemon would put it there."""
-        (self.etc / f".{name}").write_text(json.dumps(DEFAULT | keys))
-        (self.etc / f".{name}").rename(self.etc / name)
-
-    def stdin(self, **more: Any) -> dict[str, Any]:
-        """What a runtime of CNI 1.1 sends the shim by our file."""
-        read = conf.parse(self.ours.read_bytes())
-        made: dict[str, Any] = json.loads(conf.derive(read, read.plugins[0], extra=more))
-        return made
-
-    def sandbox_of_runtime(self) -> Sandbox:
-        made = self.pod()
-        made.netconf = self.stdin()
-        return made
 
 
 @pytest.fixture

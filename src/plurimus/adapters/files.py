@@ -46,6 +46,35 @@ def replace(path: Path, content: bytes, *, durable: bool) -> None:
         raise io_error(path, "write", error) from error
 
 
+def install(source: Path, target: Path) -> bool:
+    """Put a copy of the program `source` at `target`, with its mode; whether there was anything to do.
+
+    What runs the old one goes on with it, and whoever starts it gets the old one or the new one, whole.
+
+    Raises:
+        AttachmentError: code 5, with the path; the old file is as it was.
+    """
+    temporary = target.parent / f".{target.name[:200]}.tmp"
+    try:
+        mode, content = source.stat().st_mode & 0o7777, source.read_bytes()
+        if target.is_file() and target.stat().st_mode & 0o7777 == mode and target.read_bytes() == content:
+            return False
+    except OSError as error:
+        raise io_error(source, "read", error) from error
+    try:
+        with open(temporary, "wb", opener=_private) as file:
+            file.write(content)
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        temporary.replace(target)
+        sync_folder(target.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise io_error(target, "write", error) from error
+    return True
+
+
 def sync_folder(folder: Path) -> None:
     """Wait until the disk has the names in `folder`."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

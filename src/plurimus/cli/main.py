@@ -16,6 +16,9 @@ from plurimus.cni.errors import PlurimusError
 _COMMANDS = {
     "daemon": "plurimus.cli.daemon:daemon",
     "explain": "plurimus.cli.explain:explain",
+    "install": "plurimus.cli.install:install",
+    "uninstall": "plurimus.cli.install:uninstall",
+    "doctor": "plurimus.cli.doctor:doctor",
     "sandbox": "plurimus.cli.sandbox:sandbox",
     "version": "plurimus.cli.version:version",
     "completion": "plurimus.cli.completion:completion",

@@ -1,0 +1,137 @@
+"""Whether this node is set up as it must be: what a person would look at, one finding for each.
+
+Nothing is changed.  It looks through the eyes of the daemon: its file, its socket, its identity, the folders it
+was given; so it is run where the daemon runs.  The CNI folder is a page of its own, `node.examine`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import msgspec
+
+from plurimus.adapters import daemonsocket, kubeconfig
+from plurimus.adapters.apiserver import ApiServer
+from plurimus.adapters.kubeconfig import Access
+from plurimus.adapters.records import RecordFiles
+from plurimus.adapters.spool import SpoolFiles
+from plurimus.cni.errors import PlurimusError
+from plurimus.core import netconf
+from plurimus.core.config import ConfigFile
+from plurimus.node import daemon, examine
+from plurimus.node.examine import Finding, ok, problem, warning
+from plurimus.node.listener import NAME
+
+OLD_TOKEN = 24 * 3600.0
+"""Seconds after which kubelet has renewed a service account's token at the latest."""
+DEFINITIONS = "/apis/k8s.cni.cncf.io/v1/network-attachment-definitions"
+PODS = "/api/v1/pods"
+
+
+class _Listed(msgspec.Struct, frozen=True):
+    """Any list; what is in it does not matter."""
+
+    kind: str = ""
+
+
+async def findings(path: Path, *, now: float) -> list[Finding]:
+    """All there is to say of the node whose daemon's file is `path`; `now` is the time of day in seconds."""
+    try:
+        config = daemon.load(path)
+    except PlurimusError as error:
+        return [problem("configuration", str(error), "mend the daemon's file; the daemon does not start with it")]
+    found = [ok("configuration", f"{path} can be read")]
+    found += [warning("configuration", text, "mend or remove the key") for text in config.warnings]
+    found += [await _socket(config)]
+    found += examine.folder(config)
+    found += examine.programs(config)
+    found += [finding async for finding in _cluster(config, now)]
+    found += [finding async for finding in _state(config)]
+    return found
+
+
+async def _socket(config: ConfigFile) -> Finding:
+    path = Path(config.daemon.socket_dir) / NAME
+    try:
+        status = await daemonsocket.ask(path, "/readyz", timeout=config.daemon.daemon_timeout)
+    except PlurimusError as error:
+        return problem("daemon", str(error), "start the daemon, or see in its log why it ended; pods wait for it")
+    if status != 200:
+        return problem("daemon", f"{path}: /readyz says {status}", "wait until the next daemon has taken over")
+    return ok("daemon", f"it answers at {path}")
+
+
+async def _cluster(config: ConfigFile, now: float) -> AsyncIterator[Finding]:
+    if config.daemon.manifests:
+        there = Path(config.daemon.manifests).is_dir()
+        text = f"the folder {config.daemon.manifests} is the cluster"
+        yield ok("cluster", text) if there else problem("cluster", f"{text}, and missing", "mend the key 'manifests'")
+        return
+    try:
+        access = kubeconfig.find(netconf.parse({}, overlay=config.overlay).kubeconfig)
+    except PlurimusError as error:
+        yield problem("cluster", str(error), "mend the kubeconfig, or the key 'kubeconfig'")
+        return
+    if access is None:
+        todo = "name a kubeconfig in the daemon's file if there is a cluster"
+        yield warning("cluster", "none: no kubeconfig, and this is no container of Kubernetes", todo)
+        return
+    for finding in _token(access, now):
+        yield finding
+    server = ApiServer(access, timeout=config.daemon.api_timeout)
+    try:
+        for what, url in (("network attachment definitions", DEFINITIONS), ("pods", PODS)):
+            yield await _lists(server, what, url)
+    finally:
+        await server.close()
+
+
+def _token(access: Access, now: float) -> Iterator[Finding]:
+    if access.token_file is None:
+        return
+    try:
+        age = now - access.token_file.stat().st_mtime
+    except OSError as error:
+        yield problem("token", f"{access.token_file}: {error.strerror}", "mount the service account's token")
+        return
+    text = f"{access.token_file} is {age / 3600:.1f} hours old"
+    if age > OLD_TOKEN:
+        yield warning("token", text, "see that who writes it renews it: the API server refuses one that is too old")
+    else:
+        yield ok("token", text)
+
+
+async def _lists(server: ApiServer, what: str, url: str) -> Finding:
+    params = {"limit": "1"}
+    node = os.environ.get(daemon.NODE_NAME)
+    if node and url == PODS:
+        params["fieldSelector"] = f"spec.nodeName={node}"
+    try:
+        found = await server.get(url, _Listed, params)
+    except PlurimusError as error:
+        todo = "see that the API server can be reached from here, and that the daemon's role has the verb list"
+        return problem("cluster", str(error), todo)
+    if found is None:
+        return problem("cluster", f"{server.server} knows no {what}", "kubectl apply -f deploy/crd.yaml")
+    return ok("cluster", f"{server.server} lists {what}")
+
+
+async def _state(config: ConfigFile) -> AsyncIterator[Finding]:
+    folder = Path(netconf.parse({}, overlay=config.overlay).cni_dir)
+    try:
+        records = len(await RecordFiles(folder).container_ids())
+        owed = len(SpoolFiles(folder / ".spool").pending())
+    except PlurimusError as error:
+        yield problem("records", str(error), "see that the folder can be read and written by root")
+        return
+    yield ok("records", f"{records} sandboxes on record in {folder}")
+    if owed:
+        todo = "see the daemon's log: it tries them until they succeed"
+        yield warning("spool", f"{owed} DELs are owed in {folder}/.spool", todo)
+    else:
+        yield ok("spool", "no DEL is owed")
+    aside = [str(path) for each in (folder, folder / ".spool") for path in sorted(each.glob(".*.unreadable"))]
+    if aside:
+        yield warning("records", f"set aside as unreadable: {', '.join(aside)}", "look at them, then remove them")

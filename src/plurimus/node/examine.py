@@ -1,0 +1,127 @@
+"""What a node's CNI folder and plugin folder say about its set-up, for `node.doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from plurimus.adapters.cnifolder import CniFolder
+from plurimus.adapters.confdir import ConfDirectories
+from plurimus.adapters.plugins import Executables
+from plurimus.cni.conf import NetworkConfig
+from plurimus.cni.errors import PlurimusError
+from plurimus.core import cnifolder, generate, netconf
+from plurimus.core.config import ConfigFile
+from plurimus.node.chain import PASSTHRU
+
+OK, WARNING, PROBLEM = "ok", "warning", "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`level` is ok, warning or problem; `todo` says what to do about the last two."""
+
+    level: str
+    subject: str
+    text: str
+    todo: str = ""
+
+
+def ok(subject: str, text: str) -> Finding:
+    return Finding(OK, subject, text)
+
+
+def warning(subject: str, text: str, todo: str) -> Finding:
+    return Finding(WARNING, subject, text, todo)
+
+
+def problem(subject: str, text: str, todo: str) -> Finding:
+    return Finding(PROBLEM, subject, text, todo)
+
+
+def kept_name(config: ConfigFile) -> str:
+    """The name of the file that the daemon keeps in the CNI folder; empty where it keeps none."""
+    file = config.daemon.multus_config_file
+    if file not in ("", "auto"):
+        return Path(file).name
+    return cnifolder.NAME if config.daemon.multus_autoconfig_dir else ""
+
+
+def folder(config: ConfigFile) -> Iterator[Finding]:
+    """Who owns the CNI folder: which file a runtime reads, and whether others take ours away."""
+    cni, kept = CniFolder(Path(config.daemon.cni_config_dir)), kept_name(config)
+    try:
+        names = cni.names()
+    except PlurimusError as error:
+        yield problem("cni folder", str(error), "see that root can read it")
+        return
+    yield from _aside(cni, names, kept)
+    loaded = cnifolder.loaded(names)
+    if not loaded:
+        todo = (
+            "see in the daemon's log what it waits for" if kept else "give 'multusAutoconfigDir' in the daemon's file"
+        )
+        yield problem("cni folder", f"{cni.path} has no CNI configuration", todo)
+        return
+    first, read = loaded[0], _read(cni, loaded[0])
+    types = read.types if read else ()
+    who = cnifolder.owner([], types)
+    if kept and first != kept:
+        missing = "" if kept in loaded else ", which is missing"
+        if first.startswith(cnifolder.MULTUS):
+            todo = "plurimus install --replace-multus, or uninstall Multus"
+        else:
+            todo = "see the daemon's log" if missing else f"rename that file, so that it sorts behind {kept}"
+        yield problem("cni folder", f"a runtime reads {first} (of {who}) instead of {kept}{missing}", todo)
+    elif not set(types) & _own_types(config):
+        todo = "give 'multusAutoconfigDir' in the daemon's file, or put a configuration of plurimus first"
+        yield problem("cni folder", f"a runtime reads {first} (of {who}), which does not call plurimus", todo)
+    else:
+        yield ok("cni folder", f"a runtime reads {cni.path / first}, which calls {types[0]}")
+
+
+def _aside(cni: CniFolder, names: list[str], kept: str) -> Iterator[Finding]:
+    """What Cilium renamed in its exclusive mode: every file but its own."""
+    todo = "set `cni.exclusive` to false in Cilium's Helm values, then remove that file"
+    for name in names:
+        if name.endswith(cnifolder.CILIUM_ASIDE):
+            text = f"Cilium in exclusive mode renamed {cni.path / name.removesuffix(cnifolder.CILIUM_ASIDE)}"
+            ours = name.startswith(cnifolder.OURS) or (kept and name.startswith(kept))
+            yield problem("cni folder", text, todo) if ours else warning("cni folder", text, todo)
+
+
+def programs(config: ConfigFile) -> Iterator[Finding]:
+    """Whether the shim and the default network's plugins are where they are looked for."""
+    merged = netconf.parse({}, overlay=config.overlay)
+    find = Executables(timeout=config.daemon.plugin_timeout, chroot=config.daemon.chroot_dir).find
+    wanted = [(merged.type or generate.TYPE, "plurimus install --bin-dir")]
+    cni = CniFolder(Path(config.daemon.cni_config_dir))
+    kept = kept_name(config)
+    node = _read(cni, kept) if kept else None
+    if node is not None:
+        wanted = [(node.types[0], wanted[0][1])]
+    default = merged.cluster_network or (str(node.plugins[0].get("clusterNetwork") or "") if node else "")
+    if "/" in default:
+        try:
+            types = ConfDirectories().load(default).types
+            wanted += [(kind, "see that the default network's own daemon installs it in") for kind in types]
+        except PlurimusError as error:
+            yield problem("default network", str(error), "see that its own daemon runs; pods wait for it")
+    for kind, todo in wanted:
+        if kind != PASSTHRU:
+            try:
+                yield ok("plugin", find(kind, (merged.bin_dir,)))
+            except PlurimusError as error:
+                yield problem("plugin", str(error), f"{todo} {merged.bin_dir}")
+
+
+def _read(cni: CniFolder, name: str) -> NetworkConfig | None:
+    try:
+        return ConfDirectories().load(str(cni.path / name))
+    except PlurimusError:
+        return None
+
+
+def _own_types(config: ConfigFile) -> set[str]:
+    return {*generate.OWN_TYPES, str(config.overlay.get("type") or generate.TYPE)}

@@ -1,0 +1,143 @@
+"""Putting Plurimus on a node and taking it off again: the shim, and the CNI configuration of whoever delegates.
+
+Each step can be repeated, and is whole or not done at all.  The shim comes before a configuration that
+names it and goes after it.
+
+Spec sections 7.10 and 7.12.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import plurimus
+from plurimus.adapters import files, process
+from plurimus.adapters.cnifolder import CniFolder
+from plurimus.adapters.confdir import ConfDirectories
+from plurimus.adapters.records import RecordFiles
+from plurimus.adapters.spool import SpoolFiles
+from plurimus.cni import gojson
+from plurimus.cni.errors import ConfigError, PlurimusError
+from plurimus.core import cnifolder, generate
+
+PROGRAM = "plurimus"
+MULTUS_PROGRAMS = ("multus", "multus-shim")
+_ANSWER_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What was done with one file, and why where that is not plain."""
+
+    path: str
+    done: str
+    note: str = ""
+
+
+def packaged_shim() -> Path:
+    """The shim that came with this package, or was built beside it.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    package = Path(plurimus.__file__).parent
+    places = [package / "plurimus-shim", package.parents[1] / "build/plurimus-shim"]
+    for place in places:
+        if place.is_file():
+            return place
+    raise ConfigError(f"there is no shim at {' or '.join(map(str, places))}; name it by --shim")
+
+
+async def install(shim: Path, *, bin_dir: Path, conf_dir: Path, replace_multus: bool) -> list[Step]:
+    """Install the shim; with `replace_multus` under Multus' names, too, and in its configuration's place.
+
+    Raises:
+        ConfigError, AttachmentError: what cannot be done; the steps before it are.
+    """
+    if not bin_dir.is_dir():
+        raise ConfigError(f"{bin_dir}: no such folder; it is where the runtime looks for CNI plugins (--bin-dir)")
+    await _try(shim)
+    steps = []
+    for name in (PROGRAM, *(MULTUS_PROGRAMS if replace_multus else ())):
+        changed = files.install(shim, bin_dir / name)
+        steps.append(Step(str(bin_dir / name), "installed" if changed else "unchanged"))
+    if replace_multus:
+        steps += _take_over(CniFolder(conf_dir))
+    return steps
+
+
+async def uninstall(*, bin_dir: Path, conf_dir: Path, cni_dir: Path, force: bool) -> list[Step]:
+    """Remove our CNI configuration, and the shim once no pod needs it any more (`force`: in any case).
+
+    Raises:
+        ConfigError, AttachmentError: what cannot be done; the steps before it are.
+    """
+    steps = list(_remove_configurations(CniFolder(conf_dir)))
+    pods = len(await RecordFiles(cni_dir).container_ids())
+    owed = len(SpoolFiles(cni_dir / ".spool").pending())
+    why = f"{pods} pods on record, {owed} DELs owed: they are deleted by it; uninstall again once they are gone"
+    keep = bool(pods or owed) and not force
+    ours = bin_dir / PROGRAM
+    shims = [path for name in (*MULTUS_PROGRAMS, PROGRAM) if _is_copy(path := bin_dir / name, ours)]
+    for path in shims:
+        if not keep:
+            CniFolder(bin_dir).remove(path.name)
+        steps.append(Step(str(path), "kept", why) if keep else Step(str(path), "removed"))
+    if not pods and not owed:
+        for folder in (cni_dir / ".spool", cni_dir / "results", cni_dir):
+            with contextlib.suppress(OSError):  # what holds anything stays
+                folder.rmdir()
+                steps.append(Step(str(folder), "removed", "it was empty"))
+    return steps
+
+
+def _take_over(folder: CniFolder) -> Iterator[Step]:
+    """Give Multus' configuration our name until the daemon writes its own, so that there is one all along (S3)."""
+    names = cnifolder.loaded(folder.names())
+    have = any(name.startswith(cnifolder.OURS) for name in names)
+    for name in names:
+        if name.startswith(cnifolder.MULTUS):
+            to = name + cnifolder.ASIDE if have else cnifolder.OURS + name.removeprefix(cnifolder.MULTUS)
+            folder.rename(name, to)
+            note = "the daemon's own is there" if have else "used until the daemon writes its own"
+            yield Step(str(folder.path / name), f"renamed to {to}", note)
+            have = True
+
+
+def _remove_configurations(folder: CniFolder) -> Iterator[Step]:
+    for name in folder.names():
+        aside = name.startswith(cnifolder.MULTUS) and name.endswith(cnifolder.ASIDE)
+        if name.startswith(cnifolder.OURS) or aside or _names_us(folder.path / name):
+            folder.remove(name)
+            yield Step(str(folder.path / name), "removed")
+
+
+def _names_us(path: Path) -> bool:
+    """Whether a configuration calls our shim under our own name."""
+    if not cnifolder.loaded([path.name]):
+        return False
+    try:
+        return generate.TYPE in ConfDirectories().load(str(path)).types
+    except PlurimusError:
+        return False
+
+
+def _is_copy(path: Path, of: Path) -> bool:
+    try:
+        return path.read_bytes() == of.read_bytes()
+    except OSError:
+        return False
+
+
+async def _try(shim: Path) -> None:
+    """Have the shim answer VERSION, so that nothing is installed which this machine cannot run."""
+    try:
+        done = await process.run([str(shim)], env={"CNI_COMMAND": "VERSION"}, stdin=b"{}", timeout=_ANSWER_TIMEOUT)
+        versions = gojson.decode_object(done.stdout).get("supportedVersions")
+    except (OSError, TimeoutError, process.OutputTooLong, ValueError) as error:
+        raise ConfigError(f"the shim {shim} does not work on this machine: {error}") from error
+    if not versions:
+        raise ConfigError(f"the shim {shim} does not answer VERSION: it is no CNI plugin")
