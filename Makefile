@@ -19,6 +19,7 @@ test-interop: setup ## against the real Multus, built from its Go module
 test-cluster: setup ## against a real Kubernetes, built from its Go module
 	@tools/debian_packages.sh build/debian etcd-server:usr/bin/etcd containerd:usr/bin/containerd runc:usr/sbin/runc
 	@$(PY) tools/build_kubernetes.py build/kubernetes
+	@$(PY) tools/build_peers.py build/whereabouts whereabouts
 	@$(PY) -m pytest tests/cluster
 
 check: setup       ## formatting, lints, types, import contracts

