@@ -71,6 +71,16 @@ async def test_network_status_is_one_patch_of_that_very_pod(access: Access, admi
         assert annotations(admin, pod)[NETWORK_STATUS] == '[{"name": "rail"}]'
 
 
+async def test_a_status_the_api_does_not_take_is_refused_in_its_words(
+    access: Access, admin: Client, namespace: str
+) -> None:
+    """F40: the annotations of an object have 256 KiB together."""
+    async with running(access) as found:
+        pod = make_pod(admin, namespace)
+        with pytest.raises(ClusterError, match=f"pod {namespace}/trainer: .*may not be more than 262144 bytes"):
+            await found.write_status(pod, "x" * 300_000)
+
+
 async def test_what_one_request_says_is_one_event(access: Access, admin: Client, namespace: str) -> None:
     """F44."""
     async with running(access) as found:

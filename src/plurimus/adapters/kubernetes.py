@@ -25,6 +25,8 @@ from plurimus.model.pod import CONFIG_SOURCE, DEFAULT_NETWORK, NETWORK_STATUS, N
 
 PODS = "/api/v1/pods"
 DEFINITIONS = "/apis/k8s.cni.cncf.io/v1/network-attachment-definitions"
+_ANOTHER_UID = ("metadata.uid: Invalid", "UID in precondition")
+"""What the API server says to a patch of a pod that has another UID."""
 _READ = {NETWORKS, DEFAULT_NETWORK, CONFIG_SOURCE}
 
 
@@ -88,8 +90,8 @@ class KubernetesCluster:
         try:
             await self._api.merge_patch(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/status", patch)
         except ApiError as error:
-            if error.status not in (404, 409, 422):
-                raise
+            if error.status != 404 and not any(words in error.msg for words in _ANOTHER_UID):
+                raise error.about(f"network status of pod {pod}: ") from None
             raise ClusterError(f"pod {pod} was deleted or replaced while its networks were attached") from error
 
     def emit(self, pod: PodReference, events: Sequence[Event]) -> None:
