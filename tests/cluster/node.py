@@ -117,8 +117,17 @@ class Node:
         return int(tasks[found])
 
     def _containers(self) -> list[Object]:
-        listed = self.containerd.ctr("containers", "list", "--quiet").split()
-        return [json.loads(self.containerd.ctr("containers", "info", each)) for each in listed]
+        found = []
+        for each in self._listed():
+            try:
+                found.append(json.loads(self.containerd.ctr("containers", "info", each)))
+            except subprocess.CalledProcessError:
+                # kubelet removes what has ended whenever it likes
+                assert each not in self._listed()
+        return found
+
+    def _listed(self) -> list[str]:
+        return self.containerd.ctr("containers", "list", "--quiet").split()
 
     def _primary(self) -> Object:
         ipam = {

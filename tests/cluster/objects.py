@@ -118,5 +118,5 @@ def network_definitions() -> Object:
 
 def established(definition: Mapping[str, Any]) -> bool:
     """Whether the API server serves the objects of a custom resource definition."""
-    conditions = definition.get("status", {}).get("conditions", [])
+    conditions = definition.get("status", {}).get("conditions") or []
     return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
