@@ -15,6 +15,8 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.node import Node
 from tests.cluster.waiting import eventually
 
+from .plurimus import Plurimus
+
 
 @pytest.fixture(scope="session")
 def control_plane(logs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
@@ -34,6 +36,17 @@ def node(logs: list[Path], control_plane: ControlPlane, tmp_path_factory: pytest
     logs.append(folder)
     with Node(folder, control_plane) as node:
         yield node
+
+
+@pytest.fixture(scope="module")
+def plurimus(
+    logs: list[Path], control_plane: ControlPlane, node: Node, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Plurimus]:
+    """The node's pods get their networks from Plurimus while the tests of a file run."""
+    folder = tmp_path_factory.mktemp("plurimus")
+    logs.append(folder)
+    with Plurimus(folder, node, control_plane) as plurimus:
+        yield plurimus
 
 
 @pytest.fixture

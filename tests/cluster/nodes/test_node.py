@@ -6,31 +6,18 @@ import subprocess
 import sys
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.cluster import objects
-from tests.cluster.client import Client, Object, Refused
+from tests.cluster.client import Client
 from tests.cluster.controlplane import SERVICE_ADDRESS, ControlPlane
 from tests.cluster.node import ADDRESS, PODS, Node
 from tests.cluster.programs import ROOT
 from tests.cluster.waiting import eventually
 from tests.node.snapshot import ip_json, run
 
-
-def running(admin: Client, name: str, namespace: str) -> dict[str, Any]:
-    """The status of a pod that runs."""
-    path = objects.path(objects.pod(name, namespace))
-    return eventually(lambda: admin.get(path)["status"], lambda status: status["phase"] == "Running")
-
-
-def gone(admin: Client, thing: Object) -> bool:
-    try:
-        admin.get(objects.path(thing))
-    except Refused as refusal:
-        return refusal.code == 404
-    return False
+from .pods import gone, running
 
 
 def ports() -> list[str]:
