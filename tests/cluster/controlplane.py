@@ -20,6 +20,7 @@ ADDRESS = "127.0.0.1"
 SERVICE_ADDRESSES = "10.96.0.0/16"
 SERVICE_ADDRESS, SERVICE_PORT = "10.96.0.1", 443
 """Where pods look for the API server."""
+_AUDITED = "system:serviceaccount:kube-system:plurimus"
 _NAMES = ["localhost", ADDRESS, SERVICE_ADDRESS, "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
 
 
@@ -41,6 +42,8 @@ class ControlPlane:
         admin = self.authority.client("admin", "admin", "system:masters")
         self.admin = Client(self.server, self.ca, admin)
         self.kubeconfig = self.write_kubeconfig("admin", admin)
+        self.audit = folder / "audit.jsonl"
+        """One line per request of the daemon of deploy/, as the API server answered it."""
         self.etcd_url = f"http://{ADDRESS}:{etcd}"
         self.etcd = self._etcd(self.etcd_url, f"http://{ADDRESS}:{peers}")
         self.apiserver = self._apiserver(self.etcd_url)
@@ -134,10 +137,20 @@ class ControlPlane:
             "service-account-issuer": "https://kubernetes.default.svc",
             "service-account-key-file": self.accounts.certificate,
             "service-account-signing-key-file": self.accounts.key,
+            "audit-policy-file": self._audit_policy(),
+            "audit-log-path": self.audit,
         }
         log = self.folder / "kube-apiserver.log"
         command = [program("kube-apiserver"), *flags(options)]
         return Service("kube-apiserver", command, log, lambda: serves(self.admin, "/readyz"))
+
+    def _audit_policy(self) -> Path:
+        rules = [{"level": "Metadata", "users": [_AUDITED]}, {"level": "None"}]
+        stages = ["RequestReceived", "ResponseStarted"]
+        policy = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": stages, "rules": rules}
+        path = self.folder / "audit-policy.json"
+        path.write_text(json.dumps(policy))
+        return path
 
 
 def flags(options: Mapping[str, object]) -> list[str | Path]:
