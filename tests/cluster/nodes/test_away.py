@@ -15,6 +15,16 @@ from tests.cluster.waiting import eventually
 from .plurimus import Plurimus
 from .pods import addresses, delete, gone, pod, running, try_again
 
+REFUSED = ("FailedCreatePodSandBox", "NetworkNotReady")
+"""kubelet's reasons: from ADD, or from STATUS where it has asked for that meanwhile."""
+
+
+def ready(admin: Client, node: Node) -> tuple[str, str]:
+    """Whether the node is ready, and what kubelet says about it."""
+    conditions = admin.get(f"/api/v1/nodes/{node.name}")["status"]["conditions"]
+    (found,) = [(each["status"], each["message"]) for each in conditions if each["type"] == "Ready"]
+    return found
+
 
 def test_a_daemon_that_was_killed_and_started_again_deletes_the_pods_of_before(
     node: Node, plurimus: Plurimus, admin: Client, namespace: str
@@ -58,15 +68,29 @@ def test_a_pod_made_while_there_is_no_daemon_waits_for_it(
     plurimus.network("rail", namespace)
     plurimus.kill()
     try:
-        objects.create(admin, pod("trainer", namespace, "rail"))
+        # a node that is not ready is not chosen for a pod
+        objects.create(admin, pod("trainer", namespace, "rail", nodeName=node.name))
         path = f"/api/v1/namespaces/{namespace}/events"
-        failed = eventually(lambda: [e for e in admin.get(path)["items"] if e["reason"] == "FailedCreatePodSandBox"])
-        assert str(plurimus.folder / "socket/multus.sock") in failed[0]["message"]
+        refused = eventually(lambda: [e for e in admin.get(path)["items"] if e["reason"] in REFUSED])
+        assert str(plurimus.folder / "socket/multus.sock") in refused[0]["message"]
     finally:
         plurimus.daemon.start()
     try_again(admin, "trainer", namespace)
     running(admin, "trainer", namespace)
     assert addresses(node.sandbox(namespace, "trainer").netns).keys() == {"eth0", "net1"}
+
+
+def test_a_node_without_a_daemon_is_not_ready_and_says_why_until_there_is_one(
+    node: Node, plurimus: Plurimus, admin: Client
+) -> None:
+    """F4, F62: the runtime asks for STATUS, and kubelet tells its answer."""
+    plurimus.kill()
+    try:
+        _, message = eventually(lambda: ready(admin, node), lambda said: said[0] == "False")
+        assert str(plurimus.folder / "socket/multus.sock") in message
+    finally:
+        plurimus.daemon.start()
+    eventually(lambda: ready(admin, node), lambda said: said[0] == "True")
 
 
 def test_a_pods_networks_go_with_it_while_the_api_server_is_away(
