@@ -76,6 +76,25 @@ def test_a_configured_version_wins() -> None:
     assert "cniVersions" not in made
 
 
+def test_the_daemons_file_of_multus_own_manifest_will_do() -> None:
+    """F65.  Spec section 8.1, item 5."""
+    keys = {
+        "chrootDir": "/hostroot",
+        "cniVersion": "0.3.1",
+        "logLevel": "verbose",
+        "logToStderr": True,
+        "cniConfigDir": "/host/etc/cni/net.d",
+        "multusAutoconfigDir": "/host/etc/cni/net.d",
+        "multusConfigFile": "auto",
+        "socketDir": "/host/run/multus/",
+    }
+    assert generated(conf.parse(primaries.content(FLANNEL)), **keys) == {
+        "name": "multus-cni-network",
+        "cniVersion": "0.3.1",
+        "plugins": [{"type": "plurimus", "clusterNetwork": PATH, "capabilities": {"portMappings": True}}],
+    }
+
+
 @pytest.mark.parametrize(
     ("wanted", "has", "fits"),
     [
