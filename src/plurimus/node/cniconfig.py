@@ -59,13 +59,13 @@ class Generated:
         except ConfigError as error:
             raise error.about(f"{self._folder.path}: ") from None
         path = str(self._folder.path / chosen)
-        if daemon.force_cni_version:
-            self._force_version(chosen)
-        default = self._confdir.load(path)
         try:
+            if daemon.force_cni_version:
+                self._force_version(chosen)
+            default = self._confdir.load(path)
             content = generate.generate(self._config, default, path)
         except PlurimusError as error:
-            raise error.about(f"{path}: ") from None
+            raise error if path in error.msg else error.about(f"{path}: ") from None
         if chosen != self._chosen:
             _log.info("the default network", clusterNetwork=path, plugins=default.types)
             self._chosen = chosen
@@ -171,7 +171,8 @@ class NodeConfig:
         if taken and now < taken[-1] + min(2.0 ** (len(taken) - 1), _MOST_PAUSE):
             return False
         names = self._folder.names()
-        to = [name for name in names if name != self._source.name and self._folder.read(name) == self._written]
+        longer = [name for name in names if name.startswith(f"{self._source.name}.")]
+        to = [name for name in longer if self._folder.read(name) == self._written]
         what = "changed" if there is not None else f"renamed to {to[0]}" if to else "removed"
         self._taken_by = cnifolder.owner(to or names, self._first_types(names))
         self._taken = [*taken, now]

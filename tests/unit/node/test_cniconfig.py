@@ -124,8 +124,13 @@ def test_the_default_network_may_be_named(tmp_path: Path) -> None:
 
 
 def test_the_version_of_the_default_network_is_rewritten_in_place(tmp_path: Path) -> None:
-    """F69: for which both of its files must be as they were otherwise."""
+    """F69, S4: the rest as it was; one that is torn is left alone."""
     folder = Folder(tmp_path, forceCNIVersion=True, cniVersion="1.0.0")
+    folder.install(FLANNEL)
+    folder.look()
+    (tmp_path / FLANNEL).write_text("{")
+    (said,) = folder.look()
+    assert f"{tmp_path}/{FLANNEL}: " in said
     folder.install(FLANNEL)
     folder.look()
     assert json.loads((tmp_path / FLANNEL).read_bytes()) == primaries.FILES[FLANNEL] | {"cniVersion": "1.0.0"}
