@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -151,3 +152,21 @@ async def test_a_network_that_is_silent_is_an_error_within_the_time_allowed(
         proxy.go_on()
         later = make_pod(admin, namespace, "later")
         await becomes(lambda: held(found, namespace), [later, pod])
+
+
+async def test_an_adapter_that_ends_leaves_no_connection_to_a_server_that_is_silent(
+    through: Access, proxy: Proxy, admin: Client, namespace: str
+) -> None:
+    async with running(through) as found:
+        await becomes(lambda: held(found, namespace), [])
+        port = int(proxy.url.rpartition(":")[2])
+        assert len(connections(port)) >= 2  # the watches
+        proxy.hold()
+    await asyncio.sleep(0)
+    assert connections(port) == []
+
+
+def connections(port: int) -> list[str]:
+    """The connections to a port of loopback that are open at this end."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [local for _, local, remote, state, *_ in lines if remote.endswith(f":{port:04X}") and state == "01"]

@@ -106,8 +106,15 @@ class ApiServer:
         """
         what = f"WATCH {path}"
         params = {**params, "watch": "true", "timeoutSeconds": str(seconds)}
-        async with await self._begin(what, path, params, seconds) as response:
+        response = await self._begin(what, path, params, seconds)
+        try:
             yield _lines(what, response.content)
+        finally:
+            # nothing is lost; with a farewell, the connection would be there for as long as the server takes to answer
+            transport = _transport(response)
+            if transport is not None:
+                transport.abort()
+            response.close()
 
     async def _begin(self, what: str, path: str, params: Mapping[str, str], seconds: int) -> aiohttp.ClientResponse:
         """The answer of which the server has sent the head."""
@@ -217,12 +224,17 @@ def _seconds(text: str) -> float:
 
 def _keep_alive(response: aiohttp.ClientResponse) -> None:
     """Let the kernel find out within a minute when nobody is at the other end of a watch any more."""
-    transport = response.connection.transport if response.connection else None
+    transport = _transport(response)
     found = transport.get_extra_info("socket") if transport else None
     if found is not None and found.family in (socket.AF_INET, socket.AF_INET6):
         found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3)):
             found.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def _transport(response: aiohttp.ClientResponse) -> asyncio.Transport | None:
+    """None once the answer is over: the connection may serve another request."""
+    return response.connection.transport if response.connection else None
 
 
 def _decoded(what: str, body: bytes, into: type[T]) -> T:
