@@ -14,14 +14,12 @@ from plurimus.core.config import parse
 from plurimus.node import daemon as node
 from plurimus.node import logs
 
-DEFAULT_CONFIG = Path("/etc/cni/net.d/multus.d/daemon-config.json")
-
 
 @click.command()
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    default=DEFAULT_CONFIG,
+    default=node.DEFAULT_CONFIG,
     show_default=True,
     help="The daemon's configuration file; Multus' own is understood.",
 )

@@ -13,9 +13,8 @@ import click
 from plurimus.cli import output
 from plurimus.cli.output import log_to_stderr
 from plurimus.node import doctor as node
+from plurimus.node.daemon import DEFAULT_CONFIG
 from plurimus.node.examine import PROBLEM
-
-DEFAULT_CONFIG = Path("/etc/cni/net.d/multus.d/daemon-config.json")
 
 
 @click.command()

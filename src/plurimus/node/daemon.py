@@ -42,6 +42,8 @@ from plurimus.node.server import Server
 from plurimus.node.world import World
 from plurimus.version import VERSION
 
+DEFAULT_CONFIG = Path("/etc/cni/net.d/multus.d/daemon-config.json")
+
 DRAINING = 25.0
 """Seconds running requests get at the end: less than the 30 a pod has between SIGTERM and SIGKILL."""
 
