@@ -37,7 +37,7 @@ async def refused(credentials: Credentials) -> str:
 
 
 async def test_a_token_file_is_read_when_it_changes(tmp_path: Path) -> None:
-    """S15: whether it is written anew or replaced as kubelet does, by turning a link."""
+    """S15, F80: whether it is written anew or replaced as kubelet does, by turning a link."""
     for name, text in (("one", "first\n"), ("two", "second")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "token").write_text(text)
