@@ -164,7 +164,7 @@ def test_a_default_network_that_delegates_is_refused(kind: str) -> None:
 
 
 def test_what_the_shim_and_other_readers_need_is_copied_where_it_is_configured() -> None:
-    """Spec section 2.7 (b); keys of the daemon alone stay out."""
+    """S16: `confDir` among it.  Spec section 2.7 (b); keys of the daemon alone stay out."""
     keys = {
         "binDir": "/usr/libexec/cni",
         "cniDir": "/var/lib/plurimus",
