@@ -11,7 +11,7 @@ from tests.cluster.client import Client
 from tests.cluster.node import Node
 
 from .plurimus import Plurimus
-from .pods import addresses, pod, running, said, starting
+from .pods import addresses, pod, running, said, starting, try_again
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_with_isolation_only_its_own_and_the_global_namespaces_are_open_to_a_pod
                 assert "net1" in addresses(node.sandbox(namespace, name).netns)
             assert starting(admin, "trespasser", namespace)
         with plurimus.configured(namespaceIsolation=True, globalNamespaces=f"shared, {theirs}"):
-            # kubelet tries again by itself
+            try_again(admin, "trespasser", namespace)
             running(admin, "trespasser", namespace)
             assert "net1" in addresses(node.sandbox(namespace, "trespasser").netns)
             admin.delete(f"/api/v1/namespaces/{namespace}/pods")
