@@ -103,7 +103,7 @@ class Plurimus:
 
     def records(self) -> set[str]:
         """The sandboxes that are on record."""
-        return {path.name for path in self.state.iterdir() if path.is_file()}
+        return {path.name for path in self.state.glob("*") if path.is_file()}
 
     def _chain(self) -> dict[str, Any]:
         plugin = {"type": "plurimus", "daemonSocketDir": str(self.folder / "socket"), "cniDir": str(self.state)}

@@ -29,7 +29,7 @@ def ready(admin: Client, node: Node) -> tuple[str, str]:
 def test_a_daemon_that_was_killed_and_started_again_deletes_the_pods_of_before(
     node: Node, plurimus: Plurimus, admin: Client, namespace: str
 ) -> None:
-    """F2, F13: what it knows of sandboxes is on disk."""
+    """F2; spec section 6.6: what it knows of sandboxes is on disk."""
     before = plurimus.left()
     plurimus.network("rail", namespace)
     for name in ("one", "two"):
@@ -47,7 +47,7 @@ def test_a_daemon_that_was_killed_and_started_again_deletes_the_pods_of_before(
 def test_a_pod_deleted_while_there_is_no_daemon_goes_and_its_networks_go_once_there_is_one(
     plurimus: Plurimus, admin: Client, namespace: str
 ) -> None:
-    """S5, F60."""
+    """S5."""
     before = plurimus.left()
     plurimus.network("rail", namespace)
     objects.create(admin, pod("trainer", namespace, "rail"))
@@ -64,7 +64,7 @@ def test_a_pod_deleted_while_there_is_no_daemon_goes_and_its_networks_go_once_th
 def test_a_pod_made_while_there_is_no_daemon_waits_for_it(
     node: Node, plurimus: Plurimus, admin: Client, namespace: str
 ) -> None:
-    """S38, S3: never with its default network alone."""
+    """Spec section 7.3: never with its default network alone."""
     plurimus.network("rail", namespace)
     plurimus.kill()
     try:
@@ -83,7 +83,7 @@ def test_a_pod_made_while_there_is_no_daemon_waits_for_it(
 def test_a_node_without_a_daemon_is_not_ready_and_says_why_until_there_is_one(
     node: Node, plurimus: Plurimus, admin: Client
 ) -> None:
-    """F4, F62: the runtime asks for STATUS, and kubelet tells its answer."""
+    """F4: the runtime asks for STATUS, and kubelet tells its answer."""
     plurimus.kill()
     try:
         _, message = eventually(lambda: ready(admin, node), lambda said: said[0] == "False")

@@ -11,7 +11,7 @@ from tests.cluster.node import Node
 from tests.cluster.waiting import eventually
 
 from .plurimus import Plurimus
-from .pods import addresses
+from .pods import addresses, pod
 
 PODS = 30
 
@@ -41,3 +41,24 @@ def test_a_deployment_of_30_pods_is_scaled_up_and_down_twice_and_leaves_nothing(
         admin.patch(objects.path(deployment), {"spec": {"replicas": 0}})
         eventually(lambda: admin.get(f"/api/v1/namespaces/{namespace}/pods")["items"], lambda pods: pods == [])
         plurimus.is_as(before)
+
+
+def test_pods_that_are_gone_before_they_started_leave_nothing(
+    node: Node, plurimus: Plurimus, admin: Client, namespace: str
+) -> None:
+    """F2, S14, S30: deleted by force, while their networks are made."""
+
+    def begun() -> set[str]:
+        """The pods kubelet has begun with and is not done with."""
+        return {path.name for path in (node.folder / "kubelet/pods").iterdir()} & uids
+
+    before = plurimus.left()
+    plurimus.network("rail", namespace)
+    pods = [pod(f"brief{number}", namespace, "rail") for number in range(10)]
+    uids = {objects.create(admin, each)["metadata"]["uid"] for each in pods}
+    eventually(begun, lambda those: those == uids)
+    eventually(plurimus.records)
+    for each in pods:
+        admin.delete(objects.path(each), {"gracePeriodSeconds": 0})
+    eventually(begun, lambda those: not those)
+    plurimus.is_as(before)
