@@ -41,7 +41,9 @@ class ApiError(ClusterError):
     def __init__(
         self, what: str, status: int, reason: str = "", message: str = "", *, retry_after: float = 0.0
     ) -> None:
-        hint = "; give the daemon's role that verb on that resource" if status == 403 else ""
+        # quotas and namespaces that end answer 403 as well
+        lacking = status == 403 and " cannot " in message
+        hint = "; give the daemon's role that verb on that resource" if lacking else ""
         super().__init__(f"{what}: the API server answered {status} {reason}: {message or 'no message'}{hint}")
         self.status = status
         self.reason = reason

@@ -42,8 +42,23 @@ async def test_a_refusal_is_not_asked_again(code: int) -> None:
         with pytest.raises(ApiError, match=f"GET {PATH}: the API server answered {code} Refused: because") as raised:
             await get(server)
         assert (raised.value.status, raised.value.reason, raised.value.code) == (code, "Refused", Code.TRY_AGAIN_LATER)
-        assert ("give the daemon's role that verb" in str(raised.value)) == (code == 403)
         assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "hinted"),
+    [
+        ('pods "a" is forbidden: User "daemon" cannot get resource "pods" in API group "" in the namespace "x"', True),
+        ('events "a" is forbidden: unable to create new content in namespace x because it is being terminated', False),
+        ('pods "a" is forbidden: exceeded quota: small', False),
+    ],
+)
+async def test_only_a_lacking_right_is_answered_with_what_to_give(message: str, hinted: bool) -> None:
+    async with serving(status(403, "Forbidden", message)) as server:
+        with pytest.raises(ApiError) as raised:
+            await get(server)
+    assert message in raised.value.msg
+    assert ("give the daemon's role that verb" in raised.value.msg) == hinted
 
 
 async def test_a_refusal_that_is_no_status_is_told_as_it_is() -> None:
