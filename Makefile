@@ -1,6 +1,6 @@
 # The words of the project.  `make demo` and `make test` set up what they need.
 
-.PHONY: demo test check fmt docs bench test-interop test-cluster setup clean
+.PHONY: demo test check fmt docs bench test-interop test-cluster wheels setup clean
 
 PY := .venv/bin/python
 PODS := 40
@@ -37,6 +37,11 @@ docs: setup        ## the parts of docs/ that are made from the code
 
 bench: setup       ## docs/performance.md: ours and the bare plugins in turn
 	@$(PY) bench/latency.py --pods $(PODS) --write $(BENCH_OUT)
+
+wheels: setup      ## release wheels for amd64 and arm64, each with its shim
+	@.venv/bin/pip install -q ziglang==0.17.1
+	@for target in amd64 arm64; do \
+	  PLURIMUS_TARGET=$$target $(PY) -m hatchling build -t wheel -d dist || exit 1; done
 
 setup:
 	@tools/setup.sh

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import platform
 import struct
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -108,3 +110,29 @@ def test_a_missing_compiler_is_named_with_what_to_install(
     assert done.returncode == 1
     assert done.stderr == f"build_shim: building {what}: pip install ziglang\n"
     assert output.read_bytes() == OLD
+
+
+def test_a_wheel_carries_the_shim_for_its_machine(tmp_path: Path) -> None:
+    """What `plurimus install` installs where there is no checkout."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    machine = platform.machine()
+    assert wheel.name.endswith(f"-py3-none-manylinux_2_17_{machine}.musllinux_1_1_{machine}.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extract("plurimus/plurimus-shim", tmp_path)
+        assert packed.getinfo("plurimus/plurimus-shim").external_attr >> 16 & 0o111
+    shim = tmp_path / "plurimus/plurimus-shim"
+    shim.chmod(0o755)
+    assert {PT_DYNAMIC, PT_INTERP}.isdisjoint(segments(shim))
+    assert b"supportedVersions" in run(b"", {"CNI_COMMAND": "VERSION"}, shim=shim).printed()
+
+
+def test_a_wheel_for_a_machine_nobody_knows_is_refused(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
+    environment = os.environ | {"PLURIMUS_TARGET": "vax"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "PLURIMUS_TARGET is 'vax', expected amd64 or arm64" in done.stderr
+    assert list(tmp_path.glob("*.whl")) == []
