@@ -103,9 +103,9 @@ def test_a_route_that_exists_is_refused_and_can_be_replaced(door: Netlink, famil
     with pytest.raises(NetlinkError) as caught:
         door.add_route(route(door, family, 1, priority=50))
     assert caught.value.errno == errno.EEXIST
-    door.replace_route(route(door, family, 2, priority=50))
+    door.add_route(route(door, family, 2, priority=50), replace=True)
     assert seen(family) == {(GATEWAYS[family][1], "net2", 50)}
-    door.replace_route(route(door, family, 1, priority=60))  # none to replace: it is added
+    door.add_route(route(door, family, 1, priority=60), replace=True)  # none to replace: it is added
     assert seen(family) == {(GATEWAYS[family][1], "net2", 50), (GATEWAYS[family][0], "net1", 60)}
 
 

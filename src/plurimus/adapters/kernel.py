@@ -36,7 +36,7 @@ class NamespaceKernel:
         await asyncio.to_thread(change)
 
     async def is_own_namespace(self, path: str) -> bool:
-        return netns.identity(path) == netns.identity("/proc/self/ns/net")
+        return netns.is_same_namespace(path, "/proc/self/ns/net")
 
     async def is_leftover(self, path: str) -> bool:
         return netns.is_leftover(path)

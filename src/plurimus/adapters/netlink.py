@@ -108,10 +108,6 @@ class Netlink:
         how = wire.NLM_F_REPLACE if replace else wire.NLM_F_EXCL
         self._change(f"adding {_words(route)}", rt.RTM_NEWROUTE, wire.NLM_F_CREATE | how, rtrequests.new_route(route))
 
-    def replace_route(self, route: rt.Route) -> None:
-        """`add_route` with `replace`."""
-        self.add_route(route, replace=True)
-
     def append_route(self, route: rt.Route) -> None:
         """Add a route beside those to the same destination; in IPv6 it becomes a next hop of theirs."""
         flags = wire.NLM_F_CREATE | wire.NLM_F_APPEND
