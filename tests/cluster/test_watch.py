@@ -13,6 +13,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 import pytest
 
 from plurimus.adapters.kubeconfig import Access
+from plurimus.adapters.kubernetes import KubernetesCluster
 from plurimus.cni.errors import ClusterError
 
 from . import deployed, objects
@@ -82,13 +83,14 @@ async def test_a_version_that_etcd_has_forgotten_is_listed_anew(
         assert "vanishes" in [pod.name for pod in held(found, namespace)]
         proxy.refusing = False
         await becomes(lambda: held(found, namespace), [stays, new])
+        await definition_vanishes(found, namespace)
 
-        async def definition() -> object:
-            return await found.get_definition(namespace, "rail")
 
-        async with asyncio.timeout(60):
-            while await definition() is not None:
-                await asyncio.sleep(0.05)
+async def definition_vanishes(found: KubernetesCluster, namespace: str) -> None:
+    """Wait until the copy of definitions has lost `rail`: what it has is never asked for anew."""
+    async with asyncio.timeout(60):
+        while await found.get_definition(namespace, "rail") is not None:
+            await asyncio.sleep(0.05)
 
 
 def compact(control_plane: ControlPlane) -> None:
@@ -157,8 +159,14 @@ async def test_a_network_that_is_silent_is_an_error_within_the_time_allowed(
 async def test_an_adapter_that_ends_leaves_no_connection_to_a_server_that_is_silent(
     through: Access, proxy: Proxy, admin: Client, namespace: str
 ) -> None:
+    pod = make_pod(admin, namespace)
+    rail = objects.create(admin, objects.network("rail", namespace, '{"type": "macvlan"}'))
     async with running(through) as found:
+        # each watch is known to be under way by what it brings
+        delete_pod(admin, namespace, pod.name)
         await becomes(lambda: held(found, namespace), [])
+        admin.delete(objects.path(rail))
+        await definition_vanishes(found, namespace)
         port = int(proxy.url.rpartition(":")[2])
         assert len(connections(port)) >= 2  # the watches
         proxy.hold()
