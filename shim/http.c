@@ -54,6 +54,7 @@ static int parse_head(char *data, size_t length, struct answer *answer, long lon
     if (!isdigit((unsigned char)data[i])) return -1;
   answer->status = (data[9] - '0') * 100 + (data[10] - '0') * 10 + data[11] - '0';
   answer->exit_code = -1;
+  answer->stays_open = 0;
   answer->body = blank + 4;
   answer->length = length - (size_t)(answer->body - data);
   *announced = -1;
@@ -66,6 +67,8 @@ static int parse_head(char *data, size_t length, struct answer *answer, long lon
       *announced = strtoll(value, NULL, 10);
     } else if (is_header(line, end, "Transfer-Encoding", &value)) {
       *chunked = end - value >= 7 && strncasecmp(value, "chunked", 7) == 0;
+    } else if (is_header(line, end, "Connection", &value)) {
+      answer->stays_open = end - value == 10 && strncasecmp(value, "keep-alive", 10) == 0;
     } else if (is_header(line, end, "Plurimus-Exit", &value)) {
       answer->exit_code = value < end && *value == '0' ? 0 : 1;
     }
@@ -95,14 +98,19 @@ static int is_whole(const struct text *raw) {
 
 /* ---- one exchange */
 
-/* A connection to the socket at `path`, or -1 with errno; a daemon that stands still blocks for wait_ms (0: for ever). */
+/* A daemon that stands still blocks connecting and sending for wait_ms (0: for ever). */
+static void limit(int fd, long long wait_ms) {
+  struct timeval wait = {wait_ms / 1000, wait_ms % 1000 * 1000};
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+}
+
+/* A connection to the socket at `path`, or -1 with errno. */
 static int connected(const char *path, long long wait_ms) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  struct timeval wait = {wait_ms / 1000, wait_ms % 1000 * 1000};
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
   memcpy(address.sun_path, path, strlen(path) + 1);
-  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+  limit(fd, wait_ms);
   if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
   int reason = errno;
   close(fd);
@@ -141,23 +149,34 @@ static const char *receive_all(int fd, long long end, struct text *raw) {
 
 int exchange(const char *socket_path, const char *path, const struct text *body, long long wait_ms, struct answer *answer,
              const char **why) {
+  static int open_fd = -1; /* left by the exchange before */
   long long end = wait_ms ? now_ms() + wait_ms : 0;
   struct text head = {0};
-  int fd = connected(socket_path, wait_ms);
+  int fd = open_fd;
+  open_fd = -1;
+  if (fd >= 0)
+    limit(fd, wait_ms);
+  else
+    fd = connected(socket_path, wait_ms);
   answer->raw.length = 0;
   if (fd < 0) {
     *why = errno == EAGAIN ? "no answer in time" : strerror(errno);
     return -1;
   }
-  text_printf(&head, "POST %s HTTP/1.1\r\nHost: plurimus\r\nConnection: close\r\nPlurimus-Shim: 1\r\n"
-              "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n", path, body->length);
+  text_printf(&head, "POST %s HTTP/1.1\r\nHost: plurimus\r\nConnection: %s\r\nPlurimus-Shim: 1\r\n"
+              "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+              path, wait_ms ? "keep-alive" : "close", body->length);
+  text_add(&head, body->data, body->length); /* in one piece, which wakes the daemon once */
   send_all(fd, head.data, head.length);
-  send_all(fd, body->data, body->length);
   free(head.data);
   *why = receive_all(fd, end, &answer->raw);
-  close(fd);
+  int understood = !*why && parse_answer(answer->raw.data, answer->raw.length, answer) == 0;
+  if (understood && answer->stays_open)
+    open_fd = fd;
+  else
+    close(fd);
   if (*why) return -1;
-  if (parse_answer(answer->raw.data, answer->raw.length, answer) == 0) return 0;
+  if (understood) return 0;
   *why = answer->raw.length ? "its answer is cut off or no HTTP" : "it closed the connection";
   return -1;
 }

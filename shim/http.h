@@ -5,16 +5,18 @@
 
 #include "text.h"
 
-/* An answer; {0} before the first exchange.  `exit_code` is that of the header Plurimus-Exit, -1 without it. */
+/* An answer; {0} before the first exchange.  `exit_code` is that of the header Plurimus-Exit, -1 without it; `stays_open`
+ * says that the daemon takes another request on this connection. */
 struct answer {
-  int status, exit_code;
+  int status, exit_code, stays_open;
   char *body; /* in `raw`, which the next exchange uses again */
   size_t length;
   struct text raw;
 };
 
 /* Send one request, read the whole answer.  -1 with the reason in *why.  The socket's path must fit a sockaddr_un.
- * wait_ms bounds it all; 0 waits for ever. */
+ * wait_ms bounds it all; 0 waits for ever, and is the last exchange there is.  A connection that stays open serves the
+ * next exchange, which is with the same socket. */
 int exchange(const char *socket_path, const char *path, const struct text *body, long long wait_ms, struct answer *answer,
              const char **why);
 

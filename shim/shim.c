@@ -1,10 +1,12 @@
 /* The CNI plugin that a container runtime calls: it passes the request to the daemon on this node and
- * prints the daemon's answer.  It understands no configuration beyond the four keys it needs itself.
+ * prints the daemon's answer.  It understands no configuration beyond the five keys it needs itself.
  *
  *   VERSION        is answered here.
  *   ADD, CHECK,    wait a few seconds for the daemon; without it they fail with code 11, "try again later".
  *   STATUS, GC
  *   DEL            is written to disk when there is no daemon, which pays the debt when it starts.
+ *
+ * Where the configuration has `program` there is no daemon: the shim becomes that program, for each request anew.
  *
  * CNI spec, "Execution protocol"; the HTTP bodies are those of Multus' daemon, with two headers of ours. */
 #define _GNU_SOURCE
@@ -20,7 +22,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "http.h"
+#include "program.h"
 #include "result.h"
 #include "text.h"
 
@@ -30,7 +34,7 @@
 
 extern char **environ;
 
-enum { VERSIONS = 1, BAD_ENVIRONMENT = 4, IO_FAILURE = 5, DECODING = 6, BAD_CONFIG = 7, TRY_AGAIN = 11, INTERNAL = 999 };
+enum { VERSIONS = 1, BAD_ENVIRONMENT = 4, IO_FAILURE = 5, DECODING = 6, BAD_CONFIG = 7, TRY_AGAIN = 11, UNAVAILABLE = 50, INTERNAL = 999 };
 enum { MOST_STDIN = 16 << 20, MOST_QUOTED = 4096, PAUSE_MS = 50 };
 
 static struct text request;                       /* the body of POST /cni, and of a spooled DEL */
@@ -217,11 +221,22 @@ static void configure(const struct text *config, double *timeout) {
     fail(BAD_CONFIG, "daemonSocketDir: the path %s is too long for a socket", socket_path);
 }
 
+/* A node without a daemon.  A DEL that fails is the runtime's to try again, as with any plugin. */
+static void run_program(const struct text *config, const char *verb) {
+  char path[4096] = "";
+  configure_path(config, "program", path, sizeof path);
+  if (!*path) return;
+  const char *why = become_program(path, config);
+  fail(strcmp(verb, "STATUS") ? TRY_AGAIN : UNAVAILABLE,
+       "this node runs plurimus without a daemon, and its program cannot be run: %s; set it up again: plurimus thin", why);
+}
+
 static void local_answers(int argc, char **argv, const char *verb) {
   if (argc > 1 && (!strcmp(argv[1], "-v") || !strcmp(argv[1], "-version") || !strcmp(argv[1], "--version"))) {
     static const char text[] = "plurimus-shim: version:" PLURIMUS_VERSION "\n";
     print_and_exit(text, sizeof text - 1, 0);
   }
+  if (argc > 2 && !strcmp(argv[1], "--ask")) _exit(ask(argv[2], argc > 3 ? argv[3] : "/run/multus"));
   if (!verb) {
     static const char text[] = "meta-plugin that delegates to other CNI plugins\nCNI protocol versions supported: "
                                "0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0\n";
@@ -244,6 +259,7 @@ int main(int argc, char **argv) {
   local_answers(argc, argv, verb);
   int is_delete = !strcmp(verb, "DEL");
   read_stdin(&config);
+  run_program(&config, verb);
   configure(&config, &timeout);
   build_request(&config);
 

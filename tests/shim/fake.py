@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any, Self
 
 Step = bytes | float
-"""Bytes to send, or seconds to let pass before the next step; the connection is closed after the last one."""
+"""Bytes to send, or seconds to let pass before the next step; the connection is closed after the last one.
+
+It is not behind an answer that says `Connection: keep-alive`: there the next request is waited for.
+"""
 
 FOREVER = 1e6
 UNREAD = b""
@@ -63,6 +66,7 @@ class FakeDaemon:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.asked: list[Asked] = []
+        self.connections = 0
         self._answers: dict[str, list[Sequence[Step]]] = {
             "/readyz": [(http(200),)],
             "/healthz": [(http(200),)],
@@ -114,29 +118,37 @@ class FakeDaemon:
     def _accept(self) -> None:
         while not self._stop.is_set():
             with contextlib.suppress(OSError):
-                self._start(self._serve, self._listener.accept()[0])
+                connection, _ = self._listener.accept()
+                self.connections += 1
+                self._start(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            head = b""
-            while not head.endswith(b"\r\n\r\n"):
-                byte = connection.recv(1)
-                if not byte:
-                    return
-                head += byte
-            request, *lines = head.decode().splitlines()[:-1]
-            method, path, version = request.split()
-            assert version == "HTTP/1.1"
-            headers = dict(line.split(": ", 1) for line in lines)
-            queue = self._answers[path]
-            steps = queue.pop(0) if len(queue) > 1 else queue[0]
-            body = b"" if steps[:1] == (UNREAD,) else _body(connection, headers)
-            self.asked.append(Asked(method, path, headers, body))
-            for step in steps:
-                if isinstance(step, float):
-                    self._stop.wait(step)
-                else:
-                    connection.sendall(step)
+            while self._answer(connection):
+                pass
+
+    def _answer(self, connection: socket.socket) -> bool:
+        """Take one request; whether another may follow."""
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            byte = connection.recv(1)
+            if not byte:
+                return False
+            head += byte
+        request, *lines = head.decode().splitlines()[:-1]
+        method, path, version = request.split()
+        assert version == "HTTP/1.1"
+        headers = dict(line.split(": ", 1) for line in lines)
+        queue = self._answers[path]
+        steps = queue.pop(0) if len(queue) > 1 else queue[0]
+        body = b"" if steps[:1] == (UNREAD,) else _body(connection, headers)
+        self.asked.append(Asked(method, path, headers, body))
+        for step in steps:
+            if isinstance(step, float):
+                self._stop.wait(step)
+            else:
+                connection.sendall(step)
+        return any(isinstance(step, bytes) and b"\r\nConnection: keep-alive\r\n" in step for step in steps)
 
 
 def _body(connection: socket.socket, headers: dict[str, str]) -> bytes:

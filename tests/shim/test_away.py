@@ -166,6 +166,16 @@ def test_a_daemon_that_dies_half_way_fails_add_and_leaves_del_spooled(
     assert set(node.spooled()) == {"sandbox1-eth0.json"}
 
 
+def test_a_daemon_that_ends_the_connection_behind_its_probe_has_broken_off(node: Node, daemon: FakeDaemon) -> None:
+    """S5: it was ready, and it may have read the request."""
+    kept = http(200, Connection="keep-alive")
+    daemon.answers("/readyz", kept).answers("/healthz", kept).answers("/cni", UNREAD)
+    assert "broke off before it had answered" in node.call("ADD").refused(11)
+    assert node.call("DEL").printed() == b""
+    assert (daemon.paths(), daemon.connections) == (["/readyz", "/cni", "/healthz", "/cni"], 2)
+    assert set(node.spooled()) == {"sandbox1-eth0.json"}
+
+
 @pytest.mark.parametrize("value", ["0.2", None, -1, [1], True, {}])
 def test_a_time_limit_that_is_no_number_is_the_usual_one(node: Node, daemon: FakeDaemon, value: object) -> None:
     """S38."""

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from .fake import FakeDaemon
+from .fake import FakeDaemon, http
 from .runtime import ENV, PATIENCE, Node, run
 
 VERBS = ("ADD", "CHECK", "STATUS", "GC", "DEL")
@@ -37,6 +37,20 @@ def test_readiness_is_asked_first_and_del_wants_only_life(node: Node, daemon: Fa
     node.call(verb).printed()
     assert daemon.paths() == ["/healthz" if verb == "DEL" else "/readyz", "/cni"]
     assert daemon.asked[0].method == "POST"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_request_comes_behind_the_probe_where_the_daemon_keeps_the_connection(
+    node: Node, daemon: FakeDaemon, verb: str
+) -> None:
+    """F62; Multus' own daemon does not say that it does."""
+    for path in ("/readyz", "/healthz"):
+        daemon.answers(path, http(200, Connection="keep-alive"))
+    node.call(verb).printed()
+    assert (len(daemon.paths()), daemon.connections) == (2, 1)
+    daemon.answers("/readyz", http(200)).answers("/healthz", http(200, Connection="close"))
+    node.call(verb).printed()
+    assert (len(daemon.paths()), daemon.connections) == (4, 3)
 
 
 @pytest.mark.parametrize("env", [{}, {"CNI_EMPTY": ""}, {"CNI_A": "b=c=d"}])

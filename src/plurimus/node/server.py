@@ -26,6 +26,9 @@ from plurimus.node.request import Requests
 _MOST_BODY = 32 * 2**20
 _LAST_WORDS = 2.0
 """Seconds for an answer on its way, once all requests have ended."""
+_SILENCE = 5.0
+"""Seconds that may pass between a shim's probe and its request."""
+_PROBES = ("/healthz", "/readyz")
 _log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -46,13 +49,13 @@ class Server:
     async def start(self, listener: socket.socket) -> None:
         """Serve on `listener`, a bound unix socket."""
         app = web.Application(middlewares=[_only_root], client_max_size=_MOST_BODY)
-        app.on_response_prepare.append(_close)
+        app.on_response_prepare.append(_say_what_comes_next)
         app.router.add_post("/cni", self._cni)
         app.router.add_post("/delegate", self._delegate)
-        for path, handler in (("/healthz", self._healthz), ("/readyz", self._readyz)):
+        for path, handler in zip(_PROBES, (self._healthz, self._readyz), strict=True):
             app.router.add_get(path, handler)
             app.router.add_post(path, handler)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_LAST_WORDS, keepalive_timeout=0)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_LAST_WORDS, keepalive_timeout=_SILENCE)
         await self._runner.setup()
         await web.SockSite(self._runner, listener, backlog=BACKLOG).start()
 
@@ -107,10 +110,16 @@ class Server:
         return web.Response(status=500, text="shutting down\n") if self._stopping else web.Response()
 
 
-async def _close(_: web.Request, response: web.StreamResponse) -> None:
-    """One request a connection: it is closed, and the client told so, lest it sends another one there."""
-    response.force_close()
-    response.headers["Connection"] = "close"
+async def _say_what_comes_next(request: web.Request, response: web.StreamResponse) -> None:
+    """A connection is closed behind its answer, and the client told so, lest it sends another request there.
+
+    Only our shim may: its request comes behind its probe.
+    """
+    if message.OUR_SHIM in request.headers and request.path in _PROBES and response.status == 200:
+        response.headers["Connection"] = "keep-alive"
+    else:
+        response.force_close()
+        response.headers["Connection"] = "close"
 
 
 @web.middleware

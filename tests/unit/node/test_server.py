@@ -176,6 +176,16 @@ async def test_the_client_is_told_that_the_connection_ends(path: str, tmp_path: 
         assert answer.headers["Connection"] == "close"
 
 
+async def test_our_shim_may_send_its_request_behind_its_probe(tmp_path: Path) -> None:
+    """F62: on the same connection."""
+    headers = {OUR_SHIM: "1"}
+    async with serving(tmp_path) as served:
+        for path in ("/healthz", "/readyz"):
+            async with served.client.post(f"http://plurimus{path}", headers=headers) as answer:
+                assert (answer.status, answer.headers["Connection"]) == (200, "keep-alive")
+        assert (await served.post("/cni", ours=True))[0] == 200
+
+
 async def test_only_so_many_requests_run_at_a_time(tmp_path: Path) -> None:
     """Spec section 2.7, connectionLimit: the others wait, and are answered."""
     async with serving(tmp_path, limit=2) as served:
