@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from pathlib import Path
 
 import aiohttp
@@ -10,8 +11,19 @@ import aiohttp
 from plurimus.cni.errors import ClusterError
 
 
-async def ask(socket: Path, path: str, *, timeout: float) -> int:
-    """The HTTP status of the daemon's answer to a GET of `path`; `timeout` is seconds.
+async def is_ours(socket: Path, *, timeout: float) -> bool:
+    """Whether it is a daemon of Plurimus that listens: Multus' knows no POST of its probe.
+
+    One that says nothing within `timeout` seconds counts as ours.
+    """
+    try:
+        return await ask(socket, "/readyz", method="POST", timeout=timeout) != HTTPStatus.NOT_FOUND
+    except ClusterError:
+        return True
+
+
+async def ask(socket: Path, path: str, *, method: str = "GET", timeout: float) -> int:
+    """The HTTP status of the daemon's answer for `path`; `timeout` is seconds.
 
     Raises:
         ClusterError: nobody answers.
@@ -20,7 +32,7 @@ async def ask(socket: Path, path: str, *, timeout: float) -> int:
         async with (
             asyncio.timeout(timeout),
             aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket))) as session,
-            session.get(f"http://node{path}") as answer,
+            session.request(method, f"http://node{path}") as answer,
         ):
             return answer.status
     except TimeoutError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from plurimus.adapters import daemonsocket
 from plurimus.cli import output
 from plurimus.cni.errors import ConfigError
 from plurimus.node import install as node
@@ -16,6 +17,7 @@ from plurimus.node.install import Step
 from plurimus.node.listener import NAME
 
 _COLUMNS = ["done", "path", "note"]
+_ANSWER_TIMEOUT = 2.0
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _BIN_DIR = click.option(
     "--bin-dir", type=_FOLDER, default=Path("/opt/cni/bin"), show_default=True,
@@ -61,17 +63,19 @@ def install(bin_dir: Path, conf_dir: Path, shim: Path | None, replace_multus: bo
 @output.FORMAT
 def uninstall(bin_dir: Path, conf_dir: Path, cni_dir: Path, socket_dir: Path, force: bool, output: str) -> None:
     """Remove the CNI configuration and, once no pod needs it, the shim from this node."""
-    if not force and _listens(socket_dir / NAME):
+    if not force and _serves(socket_dir / NAME):
         raise ConfigError(f"a daemon is listening on {socket_dir / NAME} and would put everything back; stop it first")
     _show(asyncio.run(node.uninstall(bin_dir=bin_dir, conf_dir=conf_dir, cni_dir=cni_dir, force=force)), output)
 
 
-def _listens(path: Path) -> bool:
+def _serves(path: Path) -> bool:
+    """Whether our daemon does; once Multus is back, its daemon listens there."""
     with socket.socket(socket.AF_UNIX) as probe:
         try:
-            return probe.connect_ex(str(path)) == 0
+            listens = probe.connect_ex(str(path)) == 0
         except OSError:  # a path too long for a socket
             return False
+    return listens and asyncio.run(daemonsocket.is_ours(path, timeout=_ANSWER_TIMEOUT))
 
 
 def _show(steps: list[Step], form: str) -> None:

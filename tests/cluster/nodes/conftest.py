@@ -15,6 +15,8 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.node import Node
 from tests.cluster.waiting import eventually
 
+from .installed import Installed
+from .places import default_places
 from .plurimus import Plurimus
 
 
@@ -47,6 +49,14 @@ def plurimus(
     logs.append(folder)
     with Plurimus(folder, node, control_plane) as plurimus:
         yield plurimus
+
+
+@pytest.fixture
+def installed(logs: list[Path], node: Node, control_plane: ControlPlane, tmp_path: Path) -> Iterator[Installed]:
+    """A node at the places every node has, ready for the commands of an administrator, for one test."""
+    logs.append(tmp_path)
+    with default_places(tmp_path / "places", node), Installed(tmp_path, node, control_plane) as installed:
+        yield installed
 
 
 @pytest.fixture

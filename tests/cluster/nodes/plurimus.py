@@ -33,7 +33,7 @@ class Plurimus:
 
     def __init__(self, folder: Path, node: Node, control_plane: ControlPlane) -> None:
         self.folder, self._node, self._control_plane = folder, node, control_plane
-        self.state, self.ipam = folder / "state", folder / "ipam"
+        self.state, self.sockets, self.ipam = folder / "state", folder / "socket", folder / "ipam"
         self._config = folder / "daemon.json"
         self._conflist = node.confdir / "00-plurimus.conflist"
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "MULTUS_NODE_NAME": node.name}
@@ -46,21 +46,14 @@ class Plurimus:
             for link in (UPLINK, f"{UPLINK}-peer"):
                 ip("link", "set", link, "up")
             deployed.apply(self._control_plane.admin)
-            (self._node.bin / "plurimus").symlink_to(SHIM)
-            self._configure()
-            self.daemon.start()
-            self._conflist.write_text(json.dumps(self._chain()))
-            self._restart_runtime()
+            self._set_up()
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._conflist.unlink(missing_ok=True)
-        self._restart_runtime()
-        self.daemon.stop()
-        (self._node.bin / "plurimus").unlink(missing_ok=True)
+        self._take_down()
         if UPLINK in self._links():
             ip("link", "delete", UPLINK)
 
@@ -105,15 +98,33 @@ class Plurimus:
         """The sandboxes that are on record."""
         return {path.name for path in self.state.glob("*") if path.is_file()}
 
+    def restart_runtime(self) -> None:
+        """It reads the node's CNI configuration when it starts; when it sees a change while it runs, nobody is told."""
+        self._node.containerd.stop()
+        self._node.containerd.start()
+
+    def _set_up(self) -> None:
+        (self._node.bin / "plurimus").symlink_to(SHIM)
+        self._configure()
+        self.daemon.start()
+        self._conflist.write_text(json.dumps(self._chain()))
+        self.restart_runtime()
+
+    def _take_down(self) -> None:
+        self._conflist.unlink(missing_ok=True)
+        self.restart_runtime()
+        self.daemon.stop()
+        (self._node.bin / "plurimus").unlink(missing_ok=True)
+
     def _chain(self) -> dict[str, Any]:
-        plugin = {"type": "plurimus", "daemonSocketDir": str(self.folder / "socket"), "cniDir": str(self.state)}
+        plugin = {"type": "plurimus", "daemonSocketDir": str(self.sockets), "cniDir": str(self.state)}
         return {"cniVersion": "1.1.0", "name": "node", "plugins": [plugin]}
 
     def _configure(self, **config: Any) -> None:
         own = {
             "kubeconfig": str(self._kubeconfig()),
             "clusterNetwork": str(self._node.confdir / "10-primary.conflist"),
-            "socketDir": str(self.folder / "socket"),
+            "socketDir": str(self.sockets),
             "cniDir": str(self.state),
             "binDir": str(self._node.bin),
             "logLevel": "debug",
@@ -141,14 +152,9 @@ class Plurimus:
         self._configure(**config)
         self.daemon.start()
 
-    def _restart_runtime(self) -> None:
-        """It reads the node's CNI configuration when it starts; when it sees a change while it runs, nobody is told."""
-        self._node.containerd.stop()
-        self._node.containerd.start()
-
     def _links(self) -> set[str]:
         return {link["ifname"] for link in ip_json("link")}
 
     def _listens(self) -> bool:
         with socket.socket(socket.AF_UNIX) as channel:
-            return channel.connect_ex(str(self.folder / "socket/multus.sock")) == 0
+            return channel.connect_ex(str(self.sockets / "multus.sock")) == 0

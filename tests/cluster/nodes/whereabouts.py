@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +16,8 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.node import Node
 from tests.cluster.programs import ROOT
 from tests.cluster.waiting import eventually
+
+from .places import overlaid
 
 _PROGRAM = ROOT / "build/whereabouts/whereabouts"
 _CONFIG = Path("/etc/cni/net.d/whereabouts.d/whereabouts.conf")
@@ -32,7 +33,7 @@ class Whereabouts:
     def __init__(self, folder: Path, node: Node, control_plane: ControlPlane) -> None:
         self._folder, self._node, self._control_plane = folder, node, control_plane
         self._admin: Client = control_plane.admin
-        self._covered = False
+        self._covered = ExitStack()
 
     def __enter__(self) -> Self:
         if not _PROGRAM.exists():
@@ -45,8 +46,7 @@ class Whereabouts:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._covered:
-            subprocess.run(["umount", "/etc"], check=True)
+        self._covered.close()
         (self._node.bin / "whereabouts").unlink(missing_ok=True)
         for plural, kind in _KINDS.items():
             with suppress(Refused):
@@ -62,18 +62,9 @@ class Whereabouts:
             objects.create(self._admin, definition := _definition(plural, kind))
             eventually(partial(self._admin.get, objects.path(definition)), objects.established)
         (self._node.bin / "whereabouts").symlink_to(_PROGRAM)
-        self._cover()
+        self._covered.enter_context(overlaid(Path("/etc"), self._folder / "etc"))
         _CONFIG.parent.mkdir(parents=True, exist_ok=True)
         _CONFIG.write_text(json.dumps(self._config()))
-
-    def _cover(self) -> None:
-        """Let what is written to /etc go to a folder of the tests, in their mount namespace alone."""
-        folders = {f"{name}dir": self._folder / name for name in ("upper", "work")}
-        for folder in folders.values():
-            folder.mkdir()
-        options = ",".join(["lowerdir=/etc", *(f"{name}={folder}" for name, folder in folders.items())])
-        subprocess.run(["mount", "-t", "overlay", "whereabouts", "-o", options, "/etc"], check=True)
-        self._covered = True
 
     def _config(self) -> dict[str, Any]:
         kubeconfig = {"kubeconfig": str(self._control_plane.kubeconfig)}

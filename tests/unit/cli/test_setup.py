@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import ThreadingUnixStreamServer
 
 import pytest
 from click.testing import CliRunner, Result
@@ -97,6 +100,29 @@ def test_a_node_whose_daemon_runs_is_not_uninstalled(folders: Folders) -> None:
         assert "a daemon is listening on" in done.stderr
         assert (folders.bin / "plurimus").exists()
         assert folders.uninstall("--force").exit_code == 0
+    assert not (folders.bin / "plurimus").exists()
+
+
+class OfMultus(BaseHTTPRequestHandler):
+    """A daemon that has its probe for GET alone."""
+
+    def do_POST(self) -> None:
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+def test_the_daemon_of_multus_does_not_keep_a_node_from_being_uninstalled(folders: Folders) -> None:
+    """F71: it is back on the socket both use, and puts nothing of ours back."""
+    folders.install()
+    with ThreadingUnixStreamServer(str(folders.run / "multus.sock"), OfMultus) as daemon:
+        thread = threading.Thread(target=daemon.serve_forever)
+        thread.start()
+        done = process(*folders.uninstalling())
+        daemon.shutdown()
+        thread.join()
+    assert done.returncode == 0, done.stderr
     assert not (folders.bin / "plurimus").exists()
 
 
