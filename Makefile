@@ -1,6 +1,6 @@
 # The words of the project.  `make demo` and `make test` set up what they need.
 
-.PHONY: demo test check fmt docs bench test-interop test-cluster wheels setup clean
+.PHONY: demo test check fmt docs bench test-interop test-cluster wheels image images setup clean
 
 PY := .venv/bin/python
 PODS := 40
@@ -20,6 +20,8 @@ test-cluster: setup ## against a real Kubernetes, built from its Go module
 	@tools/debian_packages.sh build/debian etcd-server:usr/bin/etcd containerd:usr/bin/containerd runc:usr/sbin/runc
 	@$(PY) tools/build_kubernetes.py build/kubernetes
 	@$(PY) tools/build_peers.py build/whereabouts whereabouts
+	@$(PY) tools/build_peers.py build/peers
+	@$(PY) tools/build_image.py build/images
 	@$(PY) -m pytest tests/cluster
 
 check: setup       ## formatting, lints, types, import contracts
@@ -42,6 +44,13 @@ wheels: setup      ## release wheels for amd64 and arm64, each with its shim
 	@.venv/bin/pip install -q ziglang==0.17.1
 	@for target in amd64 arm64; do \
 	  PLURIMUS_TARGET=$$target $(PY) -m hatchling build -t wheel -d dist || exit 1; done
+
+image: setup       ## the daemon's image for this machine's architecture, as an archive in build/images
+	@$(PY) tools/build_image.py build/images
+
+images: setup      ## the same for amd64 and arm64
+	@.venv/bin/pip install -q ziglang==0.17.1
+	@$(PY) tools/build_image.py build/images --arch amd64 arm64
 
 setup:
 	@tools/setup.sh

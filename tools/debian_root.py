@@ -1,0 +1,77 @@
+"""The files of Debian packages in a folder, for any architecture: no package manager runs in it, nothing is installed.
+
+The packages come from one release of Debian, whatever this machine runs, by a configuration of apt of its own: the
+machine's lists, packages and settings stay as they are.  The mirror is the machine's, or that of DEBIAN_MIRROR.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+_CONFIG = """\
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+Acquire::Retries "3";
+Dir::Etc::sourcelist "{folder}/sources.list";
+Dir::Etc::sourceparts "/dev/null";
+Dir::State::lists "{folder}/lists";
+Dir::State::status "{folder}/status";
+Dir::Cache "{folder}/cache";
+"""
+
+
+def unpack(packages: Iterable[str], root: Path, *, suite: str, architecture: str, work: Path) -> list[str]:
+    """Unpack `packages` of `suite` into `root`, those they depend on not; the names of the packages' files, sorted.
+
+    `work` is an empty folder for what is needed on the way.
+    """
+    for program in ("apt-get", "dpkg-deb"):
+        if shutil.which(program) is None:
+            raise SystemExit(f"debian_root: {program} is missing; this needs a machine with Debian's apt and dpkg")
+    if not _KEYRING.exists():
+        raise SystemExit(f"debian_root: {_KEYRING} is missing; apt-get install debian-archive-keyring")
+    for folder in ("lists/partial", "cache/archives/partial", "packages"):
+        (work / folder).mkdir(parents=True)
+    (work / "status").touch()
+    lines = [f"deb [signed-by={_KEYRING}] {mirror} {name} main\n" for mirror, name in _archives(suite)]
+    (work / "sources.list").write_text("".join(lines))
+    (work / "apt.conf").write_text(_CONFIG.format(architecture=architecture, folder=work))
+    _apt(work, "update", "-qq")
+    _apt(work, "download", "-qq", *packages)
+    found = sorted((work / "packages").glob("*.deb"))
+    root.mkdir(parents=True, exist_ok=True)
+    for package in found:
+        subprocess.run(["dpkg-deb", "--extract", package, root], check=True)
+    return [package.stem for package in found]
+
+
+def _archives(suite: str) -> Iterable[tuple[str, str]]:
+    """Mirror and suite: of the release, and of its security updates."""
+    mirrors = {"Debian": os.environ.get("DEBIAN_MIRROR", ""), "Debian-Security": ""}
+    asked = ["apt-get", "indextargets", "--format", "$(SITE) $(ORIGIN) $(LABEL)"]
+    for line in subprocess.run(asked, capture_output=True, text=True, check=False).stdout.splitlines():
+        site, origin, label = (*line.split(), "", "", "")[:3]
+        if origin == "Debian" and label in mirrors:
+            mirrors[label] = mirrors[label] or site
+    if not mirrors["Debian"]:
+        raise SystemExit(
+            "debian_root: apt knows no mirror of Debian here; name one in DEBIAN_MIRROR (http://.../debian)"
+        )
+    yield mirrors["Debian"], suite
+    yield mirrors["Debian-Security"] or mirrors["Debian"].rstrip("/") + "-security", f"{suite}-security"
+
+
+def _apt(work: Path, *words: str) -> None:
+    environment = os.environ | {"APT_CONFIG": str(work / "apt.conf"), "LC_ALL": "C"}
+    done = subprocess.run(
+        ["apt-get", *words], cwd=work / "packages", env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"debian_root: apt-get {' '.join(words)} failed:\n{done.stdout}{done.stderr}")
