@@ -19,8 +19,8 @@ class _Text(ctypes.Structure):
 
 
 class _Answer(ctypes.Structure):
-    _fields_ = [("status", c_int), ("exit_code", c_int), ("stays_open", c_int), ("body", c_void_p), ("length", c_size_t),
-                ("raw", _Text)]  # fmt: skip
+    _fields_ = [("status", c_int), ("exit_code", c_int), ("stays_open", c_int),
+                ("body", c_void_p), ("length", c_size_t), ("raw", _Text)]  # fmt: skip
 
 
 class Parts:

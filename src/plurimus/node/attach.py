@@ -23,7 +23,7 @@ from plurimus.core import order, record, routes
 from plurimus.core.plan import Attachment, Plan
 from plurimus.core.ports import Kernel, Records
 from plurimus.node.chain import Chain
-from plurimus.node.together import in_order
+from plurimus.node.together import in_order, to_the_end
 
 _log = structlog.get_logger(__name__)
 
@@ -113,7 +113,7 @@ class Attacher:
     async def remember(self, plan: Plan) -> None:
         """Make the record say `plan`; there is none for a plan without attachments."""
         if plan.attachments:
-            await self._records.store(plan.container_id, record.encode(plan))
+            await to_the_end(self._records.store(plan.container_id, record.encode(plan)))
         else:
             await self._records.remove(plan.container_id)
 

@@ -24,7 +24,7 @@ from plurimus.cni.errors import ClusterError, Code, PlurimusError, RequestError,
 from plurimus.cni.result import Result
 from plurimus.core import netconf
 from plurimus.core.config import ConfigFile
-from plurimus.core.plan import PodReference
+from plurimus.core.plan import Plan, PodReference
 from plurimus.model.event import Event
 from plurimus.node import collect, planning, publish, recall
 from plurimus.node.attach import Attacher, shielded_undo
@@ -119,19 +119,21 @@ class Requests:
     async def _add(self, context: Context) -> Result:
         await self._wait_until_ready(context)
         try:
-            taken, (plan, pod) = await both(
-                context.world.kernel.interfaces(context.env.netns),
-                planning.make_plan(context.env, context.netconf, context.world),
-            )
+            plan, pod = await planning.make_plan(context.env, context.netconf, context.world)
         except DefinitionMissing as error:
             publish.emit(context, [Event.no_network(error.text)])
             raise
         for warning in plan.warnings:
             _log.warning(warning)
-        context.attacher.refuse_impossible(plan, taken)
-        await self._undo_leftovers(context)
-        await context.attacher.remember(plan)
+        left = await recall.plan_of(context.env, context.netconf, context.world)
+        if left is not None:
+            # what lives in the sandbox stays: an ADD to it is refused before anything is undone
+            context.attacher.refuse_impossible(plan, await context.world.kernel.interfaces(context.env.netns))
+            await self._undo_leftovers(context, left)
+        context.spool.forget(context.env.container_id, context.env.ifname)
         try:
+            taken, _ = await both(context.world.kernel.interfaces(context.env.netns), context.attacher.remember(plan))
+            context.attacher.refuse_impossible(plan, taken)
             made = await context.attacher.attach(plan)
             results = await context.attacher.settle_routes(plan, made)
             default = next((index for index, a in enumerate(plan.attachments) if a.is_default), 0)
@@ -172,15 +174,12 @@ class Requests:
         publish.emit(context, [Event.not_removed(str(error)) for error in errors])
         return True
 
-    async def _undo_leftovers(self, context: Context) -> None:
+    async def _undo_leftovers(self, context: Context, left: Plan) -> None:
         """What an ADD that never ended or a DEL still spooled left is undone first, once and for all."""
-        plan = await recall.plan_of(context.env, context.netconf, context.world)
-        if plan is not None:
-            _log.warning("undoing what an earlier ADD of this sandbox left")
-            errors = await context.attacher.undo(plan)
-            if errors:
-                raise joined(errors)
-        context.spool.forget(context.env.container_id, context.env.ifname)
+        _log.warning("undoing what an earlier ADD of this sandbox left")
+        errors = await context.attacher.undo(left)
+        if errors:
+            raise joined(errors)
 
     async def _check(self, context: Context) -> None:
         plan = await recall.plan_of(context.env, context.netconf, context.world)

@@ -42,6 +42,20 @@ async def both(first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B]) ->
     return done[0], done[1]
 
 
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """The value of what must not be left half done: a cancelled caller hears of it only once the work has ended."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None and task.exception() is None:
+        raise cancelled
+    return task.result()
+
+
 async def _end(tasks: Sequence[asyncio.Task[T]]) -> None:
     """Cancel all and wait until none runs, however often that is cancelled itself."""
     for task in tasks:

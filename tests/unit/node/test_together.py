@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plurimus.node.together import in_order
+from plurimus.node.together import in_order, to_the_end
 
 
 class Failed(Exception):
@@ -72,3 +72,27 @@ async def test_a_cancelled_caller_ends_all_and_waits_for_them() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert sorted(ended) == [1, 2]
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_work_that_must_end_ends_before_a_cancelled_caller_hears_of_it(times: int) -> None:
+    works = Works()
+    task = asyncio.create_task(to_the_end(works.one(1, 10)))
+    for _ in range(times):
+        await asyncio.sleep(0)
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert works.ended == [1]
+
+
+async def test_work_that_must_end_says_how_it_ended() -> None:
+    works = Works()
+    assert await to_the_end(works.one(7, 2)) == 7
+    with pytest.raises(Failed):
+        await to_the_end(works.one(7, 2, fails=True))
+    task = asyncio.create_task(to_the_end(works.one(7, 5, fails=True)))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(Failed):
+        await task
