@@ -236,7 +236,7 @@ static void local_answers(int argc, char **argv, const char *verb) {
     static const char text[] = "plurimus-shim: version:" PLURIMUS_VERSION "\n";
     print_and_exit(text, sizeof text - 1, 0);
   }
-  if (argc > 2 && !strcmp(argv[1], "--ask")) _exit(ask(argv[2], argc > 3 ? argv[3] : "/run/multus"));
+  if (argc > 2 && !strcmp(argv[1], "--ask")) _exit(ask(argc - 2, argv + 2));
   if (!verb) {
     static const char text[] = "meta-plugin that delegates to other CNI plugins\nCNI protocol versions supported: "
                                "0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0\n";
