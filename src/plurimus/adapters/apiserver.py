@@ -3,6 +3,9 @@
 All requests may be sent twice without harm, so what fails in passing (a connection that broke, an overloaded
 server, a certificate that is being replaced) is tried again until the deadline.
 
+aiohttp is imported with the first request: it is half of what a process takes that lives for one CNI call, and
+such a process speaks by `adapters.oneshot` instead.
+
 Kubernetes: "API Concepts"; spec sections 2.8 and 6.2, with S13 fixed: deadlines are seconds.
 """
 
@@ -14,14 +17,17 @@ import math
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import aiohttp
 import msgspec
 
 from plurimus.adapters.credentials import Credentials
 from plurimus.adapters.kubeconfig import Access
 from plurimus.cni.errors import ClusterError
+
+if TYPE_CHECKING:
+    import aiohttp
 
 T = TypeVar("T")
 
@@ -48,6 +54,15 @@ class ApiError(ClusterError):
         self.status = status
         self.reason = reason
         self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server answered; `retry_after` is the header of that name, empty without one."""
+
+    status: int
+    body: bytes
+    retry_after: str = ""
 
 
 class _Status(msgspec.Struct, frozen=True):
@@ -120,6 +135,8 @@ class ApiServer:
 
     async def _begin(self, what: str, path: str, params: Mapping[str, str], seconds: int) -> aiohttp.ClientResponse:
         """The answer of which the server has sent the head."""
+        import aiohttp
+
         # one that goes silent is noticed after its own time limit; one that is gone, by keep-alives
         timeout = aiohttp.ClientTimeout(total=None, sock_read=seconds + 30)
         try:
@@ -139,7 +156,7 @@ class ApiServer:
             raise ClusterError(f"{what}: {_words(error)}") from error
         if response.status == 401:
             self._credentials.forget()
-        raise _refusal(what, response, body)
+        raise _refusal(what, Answer(response.status, body, response.headers.get("Retry-After", "")))
 
     async def _persist(self, method: str, path: str, **options: Any) -> bytes:
         pause = _FIRST_PAUSE
@@ -175,19 +192,30 @@ class ApiServer:
             if content_type:
                 identity["headers"]["Content-Type"] = content_type
             try:
-                async with self._open().request(
-                    method, self.server + path, params=params, data=data, **identity
-                ) as response:
-                    answer = await response.read()
-            except (aiohttp.ClientError, OSError, ValueError) as error:
+                answer = await self._send(method, path, params, data, identity)
+            except (OSError, ValueError) as error:
                 raise ClusterError(f"{what}: {_words(error)}") from error
-            if response.status < 300:
-                return answer
-            if response.status == 401 and attempt == 1:
+            if answer.status < 300:
+                return answer.body
+            if answer.status == 401 and attempt == 1:
                 self._credentials.forget()
                 continue
             break
-        raise _refusal(what, response, answer)
+        raise _refusal(what, answer)
+
+    async def _send(
+        self, method: str, path: str, params: Mapping[str, str] | None, data: bytes | None, identity: dict[str, Any]
+    ) -> Answer:
+        """One try of one request; OSError or ValueError say that there was no answer."""
+        import aiohttp
+
+        try:
+            async with self._open().request(
+                method, self.server + path, params=params, data=data, **identity
+            ) as response:
+                return Answer(response.status, await response.read(), response.headers.get("Retry-After", ""))
+        except aiohttp.ClientError as error:
+            raise ConnectionError(_words(error)) from error
 
     async def _identity(self) -> dict[str, Any]:
         """What goes with every request: the current header and TLS context."""
@@ -198,6 +226,8 @@ class ApiServer:
         }  # fmt: skip
 
     def _open(self) -> aiohttp.ClientSession:
+        import aiohttp
+
         if self._session is None:
             # the deadlines are ours; cookies are not the API's
             self._session = aiohttp.ClientSession(
@@ -206,13 +236,12 @@ class ApiServer:
         return self._session
 
 
-def _refusal(what: str, response: aiohttp.ClientResponse, body: bytes) -> ApiError:
+def _refusal(what: str, answer: Answer) -> ApiError:
     try:
-        said = msgspec.json.decode(body, type=_Status)
+        said = msgspec.json.decode(answer.body, type=_Status)
     except msgspec.DecodeError:
-        said = _Status(message=body[:200].decode(errors="replace"))
-    wait = _seconds(response.headers.get("Retry-After", ""))
-    return ApiError(what, response.status, said.reason, said.message, retry_after=wait)
+        said = _Status(message=answer.body[:200].decode(errors="replace"))
+    return ApiError(what, answer.status, said.reason, said.message, retry_after=_seconds(answer.retry_after))
 
 
 def _seconds(text: str) -> float:
@@ -247,6 +276,8 @@ def _decoded(what: str, body: bytes, into: type[T]) -> T:
 
 
 async def _lines(what: str, stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    import aiohttp
+
     rest = b""
     try:
         async for chunk in stream.iter_any():

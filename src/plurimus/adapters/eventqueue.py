@@ -50,17 +50,21 @@ class EventQueue:
         self._some.set()
 
     async def run(self) -> None:
-        """Send, one after another, for ever; an event that cannot be sent is logged and dropped."""
+        """Send, one after another, for ever."""
         while True:
             await self._some.wait()
             self._some.clear()
-            while self._waiting:
-                document = self._waiting.popleft()
-                namespace = document["metadata"]["namespace"]
-                try:
-                    await self._api.post(f"/api/v1/namespaces/{namespace}/events", document)
-                except PlurimusError as error:
-                    _log.warning("an event could not be sent", reason=document["reason"], error=str(error))
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Send what waits; an event that cannot be sent is logged and dropped."""
+        while self._waiting:
+            document = self._waiting.popleft()
+            namespace = document["metadata"]["namespace"]
+            try:
+                await self._api.post(f"/api/v1/namespaces/{namespace}/events", document)
+            except PlurimusError as error:
+                _log.warning("an event could not be sent", reason=document["reason"], error=str(error))
 
     def _document(self, pod: PodReference, event: Event) -> dict[str, Any]:
         now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

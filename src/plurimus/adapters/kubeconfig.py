@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-import yaml
 
 from plurimus.cni.errors import ConfigError
 
@@ -133,15 +132,31 @@ def load(path: Path) -> Access:
         ConfigError: the message starts with the path, and says which key is wrong.
     """
     try:
-        file = msgspec.convert(yaml.safe_load(path.read_bytes()), _File)
+        file = _decoded(path.read_bytes())
         context = _named("context", file.contexts, file.current_context).context
         cluster = _named("cluster", file.clusters, context.cluster).cluster
         user = _named("user", file.users, context.user).user if context.user else None
         return _access(cluster, user or _User(), path.parent)
     except OSError as error:
         raise ConfigError(f"kubeconfig {path}: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError) as error:
+    except ValueError as error:
         raise ConfigError(f"kubeconfig {path}: {' '.join(str(error).split())}") from error
+
+
+def _decoded(content: bytes) -> _File:
+    """The file as YAML, or as JSON, which is YAML and read without the parser of YAML, itself slow to import."""
+    try:
+        return msgspec.json.decode(content, type=_File)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        pass
+    import yaml
+
+    try:
+        return msgspec.convert(yaml.safe_load(content), _File)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
 
 
 def _named(what: str, entries: Sequence[Named] | None, name: str) -> Named:

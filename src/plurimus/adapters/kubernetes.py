@@ -58,6 +58,10 @@ class KubernetesCluster:
             for work in (self._pods.run(), self._definitions.run(), self._events.run()):
                 group.create_task(work)
 
+    async def flush(self) -> None:
+        """Send the events that wait, where nothing is `run`."""
+        await self._events.flush()
+
     async def close(self) -> None:
         await self._api.close()
 
