@@ -13,6 +13,8 @@ from pathlib import Path
 from plurimus.adapters import files
 from plurimus.cni import args
 
+_TRIED = ".tried"
+
 
 class SpoolFiles:
     def __init__(self, folder: Path) -> None:
@@ -42,6 +44,23 @@ class SpoolFiles:
         body = {"env": dict(env), "config": base64.b64encode(stdin).decode()}
         files.make_folder(self._folder)
         files.replace(self._path(container_id, ifname), json.dumps(body).encode(), durable=True)
+
+    def claim(self, seconds: float, *, now: float) -> bool:
+        """Whether no process tried to pay within `seconds` before `now` (of the day); from now on one has."""
+        stamp = self._folder / _TRIED
+        try:
+            if now - stamp.stat().st_mtime < seconds:
+                return False
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise files.io_error(stamp, "read", error) from error
+        files.replace(stamp, b"", durable=False)
+        return True
+
+    def disclaim(self) -> None:
+        """Nothing is owed any more: what is owed next is tried at once."""
+        (self._folder / _TRIED).unlink(missing_ok=True)
 
     def set_aside(self, name: str) -> str:
         path = self._folder / name

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from plurimus.cni.cache import CachedAttachment
@@ -113,6 +114,16 @@ class Spool(Protocol):
 
     def set_aside(self, name: str) -> str:
         """Keep one that cannot be understood under another name, which is returned."""
+
+
+class SandboxLocks(Protocol):
+    """One request at a time for each sandbox."""
+
+    def hold(self, container_id: str) -> AbstractAsyncContextManager[None]:
+        """Wait until nobody else holds the sandbox, and hold it."""
+
+    def busy(self) -> set[str]:
+        """The container IDs some request holds or waits for."""
 
 
 class ConfDir(Protocol):

@@ -14,9 +14,9 @@ from plurimus.cni.errors import PlurimusError
 from plurimus.core import collect as core
 from plurimus.core.netconf import ValidAttachment
 from plurimus.core.plan import Plan
+from plurimus.core.ports import SandboxLocks
 from plurimus.node import planning, recall
 from plurimus.node.context import Context
-from plurimus.node.locks import SandboxLocks
 
 _log = structlog.get_logger(__name__)
 

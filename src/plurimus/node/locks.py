@@ -1,4 +1,4 @@
-"""One request at a time for each sandbox."""
+"""One request at a time for each sandbox, in a process that serves them all; implements `ports.SandboxLocks`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class SandboxLocks:
+class LocksInProcess:
     """Requests for one container ID wait for each other, in the order they came."""
 
     def __init__(self) -> None:

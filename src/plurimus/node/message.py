@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from aiohttp import web
 
 from plurimus.cni import gojson, result, version
 from plurimus.cni.errors import Code, PlurimusError, RequestError, encode_error
 from plurimus.core.ports import Spool
 from plurimus.node.context import Outcome, Request
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 OUR_SHIM = "Plurimus-Shim"
 EXIT_CODE = "Plurimus-Exit"
@@ -59,6 +61,8 @@ def spooled(request: Request, spool: Spool) -> Request:
 
 def answer(outcome: Outcome, *, ours: bool) -> web.Response:
     """The answer to a request that succeeded."""
+    from aiohttp import web
+
     if ours:
         stdout = result.encode(outcome.result, outcome.cni_version) if outcome.result else b""
         return web.Response(body=stdout, headers={EXIT_CODE: "0"}, content_type="application/json")
@@ -70,5 +74,7 @@ def answer(outcome: Outcome, *, ours: bool) -> web.Response:
 
 def refusal(error: PlurimusError, *, ours: bool) -> web.Response:
     """The answer to a request that failed: the error object, which travels to the runtime as it is (S20)."""
+    from aiohttp import web
+
     headers = {EXIT_CODE: "1"} if ours else {}
     return web.Response(status=400, body=encode_error(error), headers=headers, content_type="application/json")

@@ -25,12 +25,13 @@ from plurimus.cni.result import Result
 from plurimus.core import netconf
 from plurimus.core.config import ConfigFile
 from plurimus.core.plan import Plan, PodReference
+from plurimus.core.ports import SandboxLocks
 from plurimus.model.event import Event
 from plurimus.node import collect, planning, publish, recall
 from plurimus.node.attach import Attacher, shielded_undo
 from plurimus.node.chain import Chain
 from plurimus.node.context import DEFAULTS, Context, Outcome, Request
-from plurimus.node.locks import SandboxLocks
+from plurimus.node.locks import LocksInProcess
 from plurimus.node.lookup import DefinitionMissing
 from plurimus.node.together import both
 from plurimus.node.world import World
@@ -39,12 +40,12 @@ _log = structlog.get_logger(__name__)
 
 
 class Requests:
-    """Answers CNI requests; one value for the life of the daemon."""
+    """Answers CNI requests; one value for the life of the daemon.  `locks` are those of this process unless given."""
 
-    def __init__(self, config: ConfigFile, world: World) -> None:
+    def __init__(self, config: ConfigFile, world: World, locks: SandboxLocks | None = None) -> None:
         self._config = config
         self._world = world
-        self.locks = SandboxLocks()
+        self.locks: SandboxLocks = locks or LocksInProcess()
         self.cni_dirs = {netconf.shim_cni_dir({}), netconf.parse({}, overlay=config.overlay).cni_dir}
         """Every `cniDir` known of: the default, that of the daemon's file, those of all requests so far."""
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plurimus.node.locks import SandboxLocks
+from plurimus.node.locks import LocksInProcess
 
 from .world import CONTAINER, NETNS, Node
 
@@ -20,7 +20,7 @@ def test_a_sandbox_has_one_holder_at_a_time_in_the_order_they_came(wanted: list[
     """Some of them fail while they hold it."""
 
     async def run() -> None:
-        locks, inside, order = SandboxLocks(), Counter[str](), list[tuple[str, int]]()
+        locks, inside, order = LocksInProcess(), Counter[str](), list[tuple[str, int]]()
 
         async def use(number: int, container: str, rounds: int, *, fails: bool) -> None:
             async with locks.hold(container):
@@ -48,13 +48,13 @@ def test_a_sandbox_has_one_holder_at_a_time_in_the_order_they_came(wanted: list[
 
 
 async def test_other_sandboxes_do_not_wait() -> None:
-    locks = SandboxLocks()
+    locks = LocksInProcess()
     async with locks.hold("a"), locks.hold("b"):
         assert locks.busy() == {"a", "b"}
 
 
 async def test_who_gives_up_waiting_leaves_nothing_behind() -> None:
-    locks = SandboxLocks()
+    locks = LocksInProcess()
     async with locks.hold("a"):
         waiting = asyncio.create_task(locks.hold("a").__aenter__())
         await asyncio.sleep(0)

@@ -1,0 +1,103 @@
+"""One request at a time for each sandbox, among processes that each serve one; implements `ports.SandboxLocks`.
+
+A lock is a locked file, so it ends with its process, however that ends.  A second one, hidden, is handed down to
+the plugins: those of a process that was killed go on, and the next request of the sandbox waits for them a while,
+since a DEL beside an ADD would free an address before it is taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+
+from plurimus.adapters import files
+from plurimus.cni import args
+
+_FIRST_PAUSE, _MOST_PAUSE = 0.005, 0.1
+_log = structlog.get_logger(__name__)
+
+
+class FileLocks:
+    """The locks in `folder`; plugins that outlive their request are waited for `orphans` seconds."""
+
+    def __init__(self, folder: Path, *, orphans: float = 10.0) -> None:
+        self._folder = folder
+        self._orphans = orphans
+
+    @asynccontextmanager
+    async def hold(self, container_id: str) -> AsyncIterator[None]:
+        path = self._folder / args.check_container_id(container_id)
+        files.make_folder(self._folder)
+        own = await _taken(path)
+        try:
+            handed_down = await self._plugins(path.with_name(f".{path.name}"))
+            try:
+                yield
+            finally:
+                _give_back(path.with_name(f".{path.name}"), handed_down)
+        finally:
+            _give_back(path, own)
+
+    def busy(self) -> set[str]:
+        try:
+            names = [entry.name for entry in self._folder.iterdir()]
+        except FileNotFoundError:
+            return set()
+        except OSError as error:
+            raise files.io_error(self._folder, "list", error) from error
+        return {name for name in names if name[0] != "." and self._is_held(name)}
+
+    def _is_held(self, name: str) -> bool:
+        taken = _try(self._folder / name)
+        if taken is not None:
+            os.close(taken)
+        return taken is None
+
+    async def _plugins(self, path: Path) -> int:
+        """What the plugins of this request hold as long as they run."""
+        try:
+            async with asyncio.timeout(self._orphans):
+                taken = await _taken(path)
+        except TimeoutError:
+            _log.warning("a plugin of a request that was killed still runs; going on beside it", lock=str(path))
+            path.unlink(missing_ok=True)
+            taken = await _taken(path)
+        os.set_inheritable(taken, True)
+        return taken
+
+
+async def _taken(path: Path) -> int:
+    pause = _FIRST_PAUSE
+    while (taken := _try(path)) is None:
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _MOST_PAUSE)
+    return taken
+
+
+def _try(path: Path) -> int | None:
+    """The file at `path`, locked and open; None while another has it."""
+    try:
+        taken = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(taken, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.stat().st_ino == os.fstat(taken).st_ino:
+                return taken
+        except (BlockingIOError, FileNotFoundError):  # held, or removed by who held it
+            pass
+        os.close(taken)
+    except OSError as error:
+        raise files.io_error(path, "lock", error) from error
+    return None
+
+
+def _give_back(path: Path, taken: int) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
+    os.close(taken)
