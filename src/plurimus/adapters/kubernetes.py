@@ -21,13 +21,13 @@ from plurimus.cni.errors import ClusterError
 from plurimus.core.plan import PodReference
 from plurimus.model.definition import RESOURCE_NAME, NetworkAttachmentDefinition
 from plurimus.model.event import Event
-from plurimus.model.pod import CONFIG_SOURCE, DEFAULT_NETWORK, NETWORK_STATUS, NETWORKS, Pod
+from plurimus.model.pod import CONFIG_HASH, CONFIG_SOURCE, DEFAULT_NETWORK, NETWORK_STATUS, NETWORKS, Pod
 
 PODS = "/api/v1/pods"
 DEFINITIONS = "/apis/k8s.cni.cncf.io/v1/network-attachment-definitions"
 _ANOTHER_UID = ("metadata.uid: Invalid", "UID in precondition")
 """What the API server says to a patch of a pod that has another UID."""
-_READ = {NETWORKS, DEFAULT_NETWORK, CONFIG_SOURCE}
+_READ = {NETWORKS, DEFAULT_NETWORK, CONFIG_SOURCE, CONFIG_HASH}
 
 
 class _Pod(msgspec.Struct, frozen=True):

@@ -42,7 +42,7 @@ class DaemonConfig(msgspec.Struct, frozen=True, rename="camel"):
     """What the daemon itself reads; times are seconds.
 
     Six keys are ours: `manifests` names a folder to use as the cluster, `apiTimeout` bounds one answer
-    of the API server, `daemonTimeout` is how long the shim waits for a daemon, `pluginTimeout` bounds one
+    of the API server or kubelet, `daemonTimeout` is how long the shim waits for a daemon, `pluginTimeout` bounds one
     plugin call, `readinessTimeout` the wait for `readinessindicatorfile`, `sideBySide` is the switch of
     `core.order`.
     """

@@ -1,21 +1,34 @@
 """Which device each attachment gets: one allocation for the whole pod, each device once.
 
-Spec sections 4.4 and 5.3; the order of devices is the allocator's, never sorted (S7, S8).
+Spec sections 4.4, 5.2 and 5.3 (S7, S8).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 
 from plurimus.cni.errors import RequestError
 from plurimus.core.delegate import Delegate
 
 
+def in_order(containers: Iterable[Mapping[str, Iterable[str]]]) -> dict[str, list[str]]:
+    """The devices of a pod per resource name, in the order they are handed out in; `containers` are in theirs.
+
+    A container's devices come before those of the next, never sorted over the pod (S7).  Within a container kubelet
+    has no order and tells a device once for each of its NUMA nodes: they go by their IDs, each once (S8).
+    """
+    found: dict[str, dict[str, None]] = {}
+    for container in containers:
+        for resource, ids in container.items():
+            found.setdefault(resource, {}).update(dict.fromkeys(sorted(ids)))
+    return {resource: list(ids) for resource, ids in found.items()}
+
+
 def assign(delegates: Sequence[Delegate], allocated: Mapping[str, Sequence[str]], *, pod: str) -> list[Delegate]:
     """The delegates, those of a resource with the next unused device of it injected.
 
-    `allocated` maps a resource name to device IDs in the order they were allocated to the pod.
+    `allocated` maps a resource name to device IDs in the order they are handed out in.
 
     Raises:
         RequestError: fewer devices than attachments that need one, before anything runs (S9).

@@ -46,7 +46,7 @@ class DeviceSource(Protocol):
     """Which devices were allocated to a pod's containers."""
 
     async def allocated(self, pod: Pod) -> Mapping[str, Sequence[str]]:
-        """Device IDs per resource name, in the order they were allocated."""
+        """Device IDs per resource name, in the order they are handed out in (`core.devices`)."""
 
 
 class Plugins(Protocol):

@@ -8,6 +8,7 @@ NETWORKS = "k8s.v1.cni.cncf.io/networks"
 DEFAULT_NETWORK = "v1.multus-cni.io/default-network"
 NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status"
 CONFIG_SOURCE = "kubernetes.io/config.source"
+CONFIG_HASH = "kubernetes.io/config.hash"
 
 
 class Pod(msgspec.Struct, frozen=True):
@@ -22,6 +23,11 @@ class Pod(msgspec.Struct, frozen=True):
     def is_static(self) -> bool:
         """Whether kubelet made this pod from a file; its API object has a UID of its own then."""
         return self.annotations.get(CONFIG_SOURCE, "api") != "api"
+
+    @property
+    def kubelet_uid(self) -> str:
+        """The UID kubelet, and with it the runtime, knows the pod by."""
+        return self.annotations.get(CONFIG_HASH, self.uid) if self.is_static else self.uid
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"

@@ -28,12 +28,14 @@ from plurimus.adapters.kernel import NamespaceKernel
 from plurimus.adapters.kubernetes import KubernetesCluster
 from plurimus.adapters.manifests import ManifestFolder
 from plurimus.adapters.plugins import Executables
+from plurimus.adapters.podresources import KubeletDevices
 from plurimus.adapters.records import RecordFiles
 from plurimus.adapters.results import ResultFiles
 from plurimus.adapters.spool import SpoolFiles
 from plurimus.cni.errors import ClusterError, ConfigError
 from plurimus.core import netconf
 from plurimus.core.config import ConfigFile, parse
+from plurimus.core.ports import DeviceSource
 from plurimus.node import cniconfig
 from plurimus.node.listener import Listener
 from plurimus.node.recovery import Debts
@@ -78,7 +80,7 @@ def make_world(config: ConfigFile) -> World:
     cluster = make_cluster(config)
     return World(
         cluster=cluster,
-        devices=cluster if isinstance(cluster, ManifestFolder) else None,
+        devices=make_devices(config, cluster),
         plugins=Executables(timeout=config.daemon.plugin_timeout, chroot=config.daemon.chroot_dir),
         confdir=ConfDirectories(),
         kernel=NamespaceKernel(),
@@ -96,6 +98,14 @@ def make_cluster(config: ConfigFile) -> ManifestFolder | KubernetesCluster | Non
     if access is None:
         return None
     return KubernetesCluster(ApiServer(access, timeout=config.daemon.api_timeout), os.environ.get(NODE_NAME, ""))
+
+
+def make_devices(config: ConfigFile, cluster: ManifestFolder | KubernetesCluster | None) -> DeviceSource | None:
+    """Who knows the devices of the cluster's pods: kubelet, by its own folder or by that below `chrootDir`."""
+    if not isinstance(cluster, KubernetesCluster):
+        return cluster
+    roots = dict.fromkeys((Path("/"), Path(config.daemon.chroot_dir or "/")))
+    return KubeletDevices(list(roots), timeout=config.daemon.api_timeout)
 
 
 async def run(config: ConfigFile) -> None:

@@ -73,7 +73,11 @@ async def _delegates(netconf: NetConf, pod: Pod | None, world: World) -> list[De
 
 async def _allocated(delegates: Sequence[Delegate], pod: Pod | None, world: World) -> Mapping[str, Sequence[str]]:
     """One look-up for the whole pod, and only if some network needs a device."""
-    needed = any(delegate.resource_name for delegate in delegates)
-    if not needed or pod is None or world.devices is None:
+    needing = next((delegate for delegate in delegates if delegate.resource_name), None)
+    if needing is None or pod is None or world.devices is None:
         return {}
-    return await world.devices.allocated(pod)
+    try:
+        return await world.devices.allocated(pod)
+    except PlurimusError as error:
+        subject = f"network {needing.display_name!r} needs a device of {needing.resource_name!r}: "
+        raise error.about(subject) from None

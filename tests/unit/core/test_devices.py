@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from plurimus.cni.errors import RequestError
 from plurimus.core import devices
@@ -50,6 +52,24 @@ def test_the_device_is_written_into_the_configuration() -> None:
     """F48."""
     (found,) = devices.assign(wanting(VF), {VF: ["v1"]}, pod="pod-ns/pod")
     assert [(plugin["deviceID"], plugin["pciBusID"]) for plugin in found.config.plugins] == [("v1", "v1")]
+
+
+def test_devices_go_by_container_and_within_one_by_their_ids() -> None:
+    """S7: kubelet has no order within a container."""
+    containers = [{VF: ["e", "b"]}, {}, {GPU: ["g2", "g1"]}, {VF: ["c", "a"]}]
+    assert devices.in_order(containers) == {VF: ["b", "e", "a", "c"], GPU: ["g1", "g2"]}
+
+
+@given(st.lists(st.dictionaries(st.sampled_from([VF, GPU]), st.lists(st.sampled_from("abcdef"))), max_size=4))
+def test_each_device_is_there_once_and_no_order_within_a_container_matters(
+    containers: list[dict[str, list[str]]],
+) -> None:
+    """S7, S8."""
+    found = devices.in_order(containers)
+    told = {resource: {each for container in containers for each in container.get(resource, ())} for resource in found}
+    assert {resource: sorted(ids) for resource, ids in found.items()} == {key: sorted(ids) for key, ids in told.items()}
+    turned = [{resource: ids[::-1] for resource, ids in container.items()} for container in containers]
+    assert devices.in_order(turned) == found
 
 
 @pytest.mark.parametrize(

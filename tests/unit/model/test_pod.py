@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from plurimus.model.definition import RESOURCE_NAME, NetworkAttachmentDefinition
-from plurimus.model.pod import CONFIG_SOURCE, Pod
+from plurimus.model.pod import CONFIG_HASH, CONFIG_SOURCE, Pod
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,17 @@ def test_a_definition_names_its_resource() -> None:
 def test_a_definition_needs_no_resource() -> None:
     definition = NetworkAttachmentDefinition("ns", "net")
     assert (definition.resource_name, str(definition)) == ("", "ns/net")
+
+
+@pytest.mark.parametrize(
+    ("annotations", "expected"),
+    [
+        pytest.param({}, "uid", id="of-the-api"),
+        pytest.param({CONFIG_SOURCE: "file", CONFIG_HASH: "hash"}, "hash", id="static"),
+        pytest.param({CONFIG_SOURCE: "file"}, "uid", id="static-without-a-hash"),
+        pytest.param({CONFIG_HASH: "hash"}, "uid", id="said-by-its-author"),
+    ],
+)
+def test_kubelet_knows_a_static_pod_by_another_uid(annotations: dict[str, str], expected: str) -> None:
+    """F52, F58."""
+    assert Pod("ns", "pod", "uid", annotations).kubelet_uid == expected

@@ -120,6 +120,20 @@ async def test_a_network_without_its_device_stops_the_add_before_anything_runs()
     assert node.left() == []
 
 
+async def test_a_kubelet_that_does_not_tell_the_devices_stops_the_add_before_anything_runs() -> None:
+    """S9: the error names the definition and the resource, and the runtime may try again."""
+    node = Node()
+    node.network("a", resource="example.com/vf")
+    node.pod("a,a")
+    node.cluster.error, node.cluster.error_about = ClusterError("kubelet is away"), "devices"
+    error = await node.refused("ADD")
+    assert error.msg.endswith("network 'default/a' needs a device of 'example.com/vf': kubelet is away")
+    assert error.code == 11
+    assert node.cluster.asked.count("devices default/pod") == 1
+    assert node.plugins.calls == []
+    assert node.left() == []
+
+
 async def test_devices_are_asked_for_only_where_a_network_needs_one() -> None:
     node = Node()
     node.networks("a")
