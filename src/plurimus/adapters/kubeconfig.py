@@ -9,11 +9,12 @@ Kubernetes: "Organizing Cluster Access Using kubeconfig Files"; spec section 2.8
 from __future__ import annotations
 
 import base64
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -63,6 +64,47 @@ def in_cluster(env: Mapping[str, str], folder: Path = SERVICE_ACCOUNT) -> Access
         return None
     host = f"[{host}]" if ":" in host else host
     return Access(f"https://{host}:{port}", ca=folder / "ca.crt", token_file=folder / "token")
+
+
+def standalone(access: Access) -> bytes:
+    """A kubeconfig, as JSON, that has inside what `access` refers to: for those who do not see its files.
+
+    Raises:
+        ConfigError: one of them cannot be read or is empty.
+    """
+    cluster: dict[str, Any] = {"server": access.server}
+    user: dict[str, Any] = {}
+    if access.ca is not None:
+        cluster["certificate-authority-data"] = base64.b64encode(_content(access.ca)).decode()
+    if access.insecure:
+        cluster["insecure-skip-tls-verify"] = True
+    if access.server_name:
+        cluster["tls-server-name"] = access.server_name
+    token = _content(access.token_file).decode(errors="replace").strip() if access.token_file else access.token
+    if token:
+        user["token"] = token
+    name = "plurimus"
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": name,
+        "clusters": [{"name": name, "cluster": cluster}],
+        "users": [{"name": name, "user": user}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+    }
+    return json.dumps(document, indent=2).encode() + b"\n"
+
+
+def _content(source: Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    try:
+        content = source.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{source}: {error.strerror}") from error
+    if not content.strip():
+        raise ConfigError(f"{source}: the file is empty")
+    return content
 
 
 class _Variable(msgspec.Struct, frozen=True):

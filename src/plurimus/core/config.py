@@ -81,8 +81,8 @@ class ConfigFile:
     warnings: tuple[str, ...]
 
 
-def parse(content: bytes) -> ConfigFile:
-    """Read the daemon's configuration file; empty content means all defaults.
+def parse(content: bytes, *, what: str = "daemon configuration") -> ConfigFile:
+    """Read the daemon's configuration file; empty content means all defaults.  Errors call it `what`.
 
     Raises:
         ConfigError: the path of the key, what is wrong with it, what was expected.
@@ -94,9 +94,12 @@ def parse(content: bytes) -> ConfigFile:
         daemon = gojson.convert(document, DaemonConfig)
         gojson.convert(document, NetConf)
     except ValueError as error:
-        raise ConfigError(f"daemon configuration: {error}") from error
-    _check(daemon)
-    warnings = tuple(f"daemon configuration: {text}" for text in keys.unknown(raw, known))
+        raise ConfigError(f"{what}: {error}") from error
+    try:
+        _check(daemon)
+    except ConfigError as error:
+        raise error.about(f"{what}: ") from None
+    warnings = tuple(f"{what}: {text}" for text in keys.unknown(raw, known))
     return ConfigFile(daemon, document, warnings)
 
 
@@ -119,4 +122,4 @@ def _check(config: DaemonConfig) -> None:
 
 
 def _wrong(key: str, value: object, expected: str) -> ConfigError:
-    return ConfigError(f"daemon configuration: {key!r} is {value!r}, expected {expected}")
+    return ConfigError(f"{key!r} is {value!r}, expected {expected}")

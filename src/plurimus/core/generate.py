@@ -4,17 +4,23 @@ A list of CNI versions with one plugin, the shim: a runtime of CNI 1.1 calls STA
 knows 1.0 takes the same file.  The runtime puts into `runtimeConfig` what `capabilities` advertises, so those
 of the default network's plugins are gathered.
 
-Spec sections 2.7 (b) and 7.6; S35.
+On a node without a daemon the plugin's own configuration is the only one there is: it has the default network's
+inside, and of the daemon's file all that matters to a request.
+
+Spec sections 2.7 (b), 7.6 and 7.12; S35.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from plurimus.cni import conf, gojson, version
 from plurimus.cni.conf import NetworkConfig
 from plurimus.cni.errors import ConfigError
+from plurimus.core import keys
 from plurimus.core.config import ConfigFile
+from plurimus.core.netconf import NetConf
 
 NETWORK = "multus-cni-network"
 TYPE = "plurimus"
@@ -27,6 +33,12 @@ _COPIED = ("binDir", "cniDir", "confDir", "daemonSocketDir", "daemonTimeout", "n
            "auxiliaryCNIChainName")  # fmt: skip
 _LOGGING = ("logFile", "logLevel", "logToStderr", "logOptions")
 """Keys Multus' shim reads, where `type` names that; ours logs nothing."""
+_MADE = ("cniVersion", "name", "type", "capabilities", "runtimeConfig", "program", "kubeconfig", "delegates")
+"""Keys of the plugin that are not taken from the daemon's file as they are."""
+_OF_REQUESTS = (*_LOGGING, "manifests", "apiTimeout", "pluginTimeout", "readinessTimeout", "sideBySide")
+"""Keys of the daemon that say how a request is carried out."""
+_NEED_A_PATH = ("defaultNetworks", "auxiliaryCNIChainName")
+"""Keys that only count where the default network's configuration is named instead of given."""
 
 
 def generate(config: ConfigFile, default: NetworkConfig, path: str) -> bytes:
@@ -35,16 +47,44 @@ def generate(config: ConfigFile, default: NetworkConfig, path: str) -> bytes:
     Raises:
         ConfigError: the default network's is one that delegates, or too old for the configured version.
     """
-    keys = config.overlay
-    kind = str(keys.get("type") or TYPE)
+    copied = (*_COPIED, *(_LOGGING if _kind(config) != TYPE else ()))
+    return _document(config, default, _copied(config, copied) | {"clusterNetwork": path})
+
+
+def generate_thin(config: ConfigFile, default: NetworkConfig, *, path: str, program: str, kubeconfig: str) -> bytes:
+    """The same for a node without a daemon (F79).
+
+    All three are paths on the node: of `default`, of the file with the `program`, and of a kubeconfig, which is
+    empty where there is no cluster.
+
+    Raises:
+        ConfigError: as `generate`.
+    """
+    known = (*(key for key in keys.names(NetConf) if key not in _MADE), *_OF_REQUESTS)
+    plugin = _copied(config, known) | {"program": program} | ({"kubeconfig": kubeconfig} if kubeconfig else {})
+    if any(plugin.get(key) for key in _NEED_A_PATH):
+        plugin.setdefault("clusterNetwork", path)
+    else:
+        plugin["delegates"] = [gojson.decode_object(default.encode())]
+    return _document(config, default, plugin)
+
+
+def _copied(config: ConfigFile, names: Iterable[str]) -> dict[str, Any]:
+    return {key: config.overlay[key] for key in names if config.overlay.get(key) not in (None, "")}
+
+
+def _kind(config: ConfigFile) -> str:
+    return str(config.overlay.get("type") or TYPE)
+
+
+def _document(config: ConfigFile, default: NetworkConfig, plugin: dict[str, Any]) -> bytes:
+    given, kind = config.overlay, _kind(config)
     _refuse_own(default, kind)
-    wanted = str(keys.get("cniVersion") or "")
+    wanted = str(given.get("cniVersion") or "")
     if wanted:
         _check_version(wanted, default)
-    copied = (*_COPIED, *(_LOGGING if kind != TYPE else ()))
-    plugin: dict[str, Any] = {key: keys[key] for key in copied if keys.get(key) not in (None, "")}
-    plugin |= {"type": kind, "clusterNetwork": path}
-    capabilities = {**(keys.get("capabilities") or {}), **_declared(default)}
+    plugin |= {"type": kind}
+    capabilities = {**(given.get("capabilities") or {}), **_declared(default)}
     if capabilities:
         plugin["capabilities"] = capabilities
     document = {

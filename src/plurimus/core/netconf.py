@@ -51,6 +51,7 @@ class NetConf(msgspec.Struct, frozen=True, rename="camel"):
     cni_dir: str = "/var/lib/cni/multus"
     bin_dir: str = "/opt/cni/bin"
     kubeconfig: str = ""
+    program: str = ""
     delegates: list[dict[str, Any]] = []
     cluster_network: str = ""
     default_networks: list[str] = []

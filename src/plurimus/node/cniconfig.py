@@ -18,6 +18,7 @@ import structlog
 
 from plurimus.adapters.cnifolder import CniFolder
 from plurimus.cni import conf, version
+from plurimus.cni.conf import NetworkConfig
 from plurimus.cni.errors import Code, ConfigError, PlurimusError
 from plurimus.core import cnifolder, generate
 from plurimus.core.config import ConfigFile
@@ -29,6 +30,7 @@ WINDOW = 120.0
 OFTEN = 3
 """How many times within these seconds are a quarrel, which STATUS reports."""
 _MOST_PAUSE = 30.0
+Render = Callable[[ConfigFile, NetworkConfig, str], bytes]
 _log = structlog.get_logger(__name__)
 
 
@@ -46,8 +48,9 @@ class Generated:
 
     name = cnifolder.NAME
 
-    def __init__(self, config: ConfigFile, confdir: ConfDir) -> None:
+    def __init__(self, config: ConfigFile, confdir: ConfDir, render: Render) -> None:
         self._config = config
+        self._render = render
         self._confdir = confdir
         self._folder = CniFolder(Path(config.daemon.multus_autoconfig_dir))
         self._chosen = ""
@@ -63,7 +66,7 @@ class Generated:
             if daemon.force_cni_version:
                 self._force_version(chosen)
             default = self._confdir.load(path)
-            content = generate.generate(self._config, default, path)
+            content = self._render(self._config, default, path)
         except PlurimusError as error:
             raise error if path in error.msg else error.about(f"{path}: ") from None
         if chosen != self._chosen:
@@ -216,8 +219,12 @@ class NodeConfig:
         return str(self._folder.path / self._source.name)
 
 
-def make(config: ConfigFile, confdir: ConfDir, clock: Callable[[], float]) -> NodeConfig | None:
+def make(
+    config: ConfigFile, confdir: ConfDir, clock: Callable[[], float], render: Render = generate.generate
+) -> NodeConfig | None:
     """What keeps the node's CNI configuration; None where the daemon's file does not ask for one.
+
+    `render` makes the content of the daemon's file, the default network's configuration, and its path.
 
     Raises:
         ConfigError: `cniVersion` is none a configuration can have.
@@ -234,5 +241,5 @@ def make(config: ConfigFile, confdir: ConfDir, clock: Callable[[], float]) -> No
         if wanted and wanted not in version.SUPPORTED:
             expected = f"one of {', '.join(version.SUPPORTED)}, or no such key"
             raise ConfigError(f"daemon configuration: 'cniVersion' is {wanted!r}, expected {expected}")
-        return NodeConfig(Generated(config, confdir), folder, confdir, clock)
+        return NodeConfig(Generated(config, confdir, render), folder, confdir, clock)
     return None

@@ -1,0 +1,215 @@
+"""One CNI call in a process of its own, on a node without a daemon.
+
+The steps are those of `node.request`, with the same record, cache and spool.  What a daemon has in memory is on disk
+(locks), asked of the API server (pod and definitions), or done before the process ends (events, debts).
+
+What only some calls need is imported when they need it: imports are most of what such a process does.
+
+Decision 14; spec sections 1.6 and 6.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import structlog
+
+from plurimus.adapters import kubeconfig
+from plurimus.adapters.confdir import ConfDirectories
+from plurimus.adapters.kernel import NamespaceKernel
+from plurimus.adapters.plugins import Executables
+from plurimus.adapters.records import RecordFiles
+from plurimus.adapters.results import ResultFiles
+from plurimus.adapters.sandboxlocks import FileLocks
+from plurimus.adapters.spool import SpoolFiles
+from plurimus.cni import result
+from plurimus.cni.errors import ClusterError, PlurimusError, encode_error
+from plurimus.core import config as files
+from plurimus.core import netconf
+from plurimus.core.config import ConfigFile
+from plurimus.core.plan import PodReference
+from plurimus.core.ports import Cluster, DeviceSource
+from plurimus.model.definition import NetworkAttachmentDefinition
+from plurimus.model.event import Event
+from plurimus.model.pod import Pod
+from plurimus.node import logs
+from plurimus.node.context import Request
+from plurimus.node.request import Requests
+from plurimus.node.world import World
+
+EVENTS = 2.0
+"""Seconds the events of a call may take; the runtime waits for it."""
+PAYING = 5.0
+"""Seconds a call spends on what others left undone."""
+REST = 60.0
+"""Seconds between two tries of that."""
+NODE_NAME = "MULTUS_NODE_NAME"
+_log = structlog.get_logger(__name__)
+
+
+async def serve(request: Request, say: Callable[[bytes], None]) -> int:
+    """Carry out `request`, print the answer by `say`, then do what comes behind it; the exit status."""
+    try:
+        stdin = netconf.decode(request.stdin)
+        config = files.parse(request.stdin, what="the configuration on stdin")
+        logs.configure(config.daemon)
+        merged = netconf.parse(stdin)
+    except PlurimusError as error:
+        say(encode_error(error))
+        return 1
+    cluster = _cluster(config, merged.kubeconfig)
+    world = make_world(config, cluster)
+    # the file a daemon reads apart is what the runtime sent: nothing is laid over it
+    requests = Requests(ConfigFile(config.daemon, {}, ()), world, FileLocks(Path(merged.cni_dir) / ".locks"))
+    status = await _answer(requests, request, say)
+    await asyncio.sleep(0)  # an ADD tells the pod what it got right behind its answer
+    if request.env.get("CNI_COMMAND") != "CHECK":
+        await _pay(requests, world, merged.cni_dir)
+    if cluster is not None:
+        await cluster.close()
+    return status
+
+
+def make_world(config: ConfigFile, cluster: Late | None) -> World:
+    """The real world for one call."""
+    return World(
+        cluster=cluster,
+        devices=cluster,
+        plugins=Executables(timeout=config.daemon.plugin_timeout),
+        confdir=ConfDirectories(),
+        kernel=NamespaceKernel(),
+        records=lambda folder: RecordFiles(Path(folder)),
+        results=lambda folder: ResultFiles(Path(folder) / "results"),
+        spool=_spool,
+    )
+
+
+async def _answer(requests: Requests, request: Request, say: Callable[[bytes], None]) -> int:
+    """SIGTERM cancels the call, which undoes what it did."""
+    loop = asyncio.get_running_loop()
+    handling = asyncio.ensure_future(requests.handle(request))
+    loop.add_signal_handler(signal.SIGTERM, handling.cancel)
+    try:
+        outcome = await handling
+        say(result.encode(outcome.result, outcome.cni_version) if outcome.result else b"")
+    except PlurimusError as error:
+        _log.error("request failed", code=error.code, error=str(error), notes=getattr(error, "__notes__", []))
+        say(encode_error(error))
+        return 1
+    except asyncio.CancelledError:
+        say(encode_error(ClusterError("the call was ended by SIGTERM; what it had done is undone")))
+        return 1
+    except Exception as error:  # noqa: BLE001 - a runtime must get a CNI error, whatever happens here
+        _log.exception("request failed for a reason nobody foresaw")
+        say(encode_error(PlurimusError(f"internal error: {error!r}")))
+        return 1
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+    return 0
+
+
+async def _pay(requests: Requests, world: World, cni_dir: str) -> None:
+    """Try the DELs that are owed here: what no call could carry out, and what a shim left for a daemon."""
+    spool = _spool(cni_dir)
+    try:
+        if not spool.pending() or not spool.claim(REST, now=time.time()):
+            return
+        from plurimus.node.recovery import Debts
+
+        async with asyncio.timeout(PAYING):
+            if not await Debts(world.spool, requests, time.monotonic).pay():
+                spool.disclaim()
+    except TimeoutError:
+        _log.warning("no time to try all DELs that are owed; the next call goes on", seconds=PAYING)
+    except PlurimusError as error:
+        _log.error("the spool cannot be read", error=str(error))
+
+
+def _spool(folder: str) -> SpoolFiles:
+    return SpoolFiles(Path(folder) / ".spool")
+
+
+def _cluster(config: ConfigFile, path: str) -> Late | None:
+    """As `node.daemon` finds it, but not made before it is asked."""
+    if not config.daemon.manifests and not path and kubeconfig.in_cluster(os.environ) is None:
+        return None
+    return Late(config, path)
+
+
+class Late:
+    """The cluster and kubelet, once somebody asks: a DEL needs neither, and a wrong kubeconfig must not keep it."""
+
+    def __init__(self, config: ConfigFile, path: str) -> None:
+        self._config = config
+        self._path = path
+        self._made: Cluster | None = None
+        self._events: list[tuple[PodReference, Sequence[Event]]] = []
+
+    async def get_pod(self, namespace: str, name: str, *, uid: str = "") -> Pod | None:
+        return await self._cluster().get_pod(namespace, name, uid=uid)
+
+    async def get_definition(self, namespace: str, name: str) -> NetworkAttachmentDefinition | None:
+        return await self._cluster().get_definition(namespace, name)
+
+    async def write_status(self, pod: Pod, status: str) -> None:
+        await self._cluster().write_status(pod, status)
+
+    async def allocated(self, pod: Pod) -> Mapping[str, Sequence[str]]:
+        return await self._devices().allocated(pod)
+
+    def emit(self, pod: PodReference, events: Sequence[Event]) -> None:
+        self._events.append((pod, events))
+
+    async def close(self) -> None:
+        """Send the events, within a bound and without failing by it."""
+        try:
+            async with asyncio.timeout(EVENTS):
+                for pod, events in self._events:
+                    self._cluster().emit(pod, events)
+                await asyncio.sleep(0)  # a folder writes them then
+                await self._send()
+        except (TimeoutError, PlurimusError) as error:
+            _log.warning("events could not be sent", error=str(error) or f"not within {EVENTS:g} s")
+        if self._made is not None:
+            await self._made.close()
+
+    async def _send(self) -> None:
+        if self._made is not None and not self._config.daemon.manifests:
+            from plurimus.adapters.kubernetes import KubernetesCluster
+
+            assert isinstance(self._made, KubernetesCluster)
+            await self._made.flush()
+
+    def _cluster(self) -> Cluster:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def _make(self) -> Cluster:
+        if self._config.daemon.manifests:
+            from plurimus.adapters.manifests import ManifestFolder
+
+            return ManifestFolder(Path(self._config.daemon.manifests))
+        from plurimus.adapters.kubernetes import KubernetesCluster
+        from plurimus.adapters.oneshot import OneShotApi
+
+        access = kubeconfig.find(self._path)
+        assert access is not None
+        api = OneShotApi(access, timeout=self._config.daemon.api_timeout)
+        return KubernetesCluster(api, os.environ.get(NODE_NAME, ""))
+
+    def _devices(self) -> DeviceSource:
+        if self._config.daemon.manifests:
+            from plurimus.adapters.manifests import ManifestFolder
+
+            folder = self._cluster()
+            assert isinstance(folder, ManifestFolder)
+            return folder
+        from plurimus.adapters.podresources import KubeletDevices
+
+        return KubeletDevices([Path("/")], timeout=self._config.daemon.api_timeout)

@@ -1,0 +1,171 @@
+"""A node without a daemon: what each CNI call needs is put there, and kept.
+
+Beside the node's CNI configuration, in `plurimus.d`: the program that the shim becomes, and a kubeconfig with the
+service account's token inside, written anew whenever kubelet renewed that (S15, F80).  Nothing is removed when this
+ends (S3): calls go on without it, until the token has expired.
+
+Decision 14; spec section 7.12.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import structlog
+
+from plurimus.adapters import kubeconfig, process
+from plurimus.adapters.cnifolder import CniFolder
+from plurimus.adapters.confdir import ConfDirectories
+from plurimus.cni import gojson
+from plurimus.cni.conf import NetworkConfig
+from plurimus.cni.errors import ConfigError, PlurimusError
+from plurimus.core import generate
+from plurimus.core.config import ConfigFile
+from plurimus.node import cniconfig
+from plurimus.node.once import NODE_NAME
+
+FOLDER = "plurimus.d"
+PROGRAM, KUBECONFIG = "program", "kubeconfig"
+MODULE = ("-m", "plurimus.cli.cni")
+_ANSWER_TIMEOUT = 30.0
+_log = structlog.get_logger(__name__)
+
+
+class Keeper:
+    """Keeps a node as `config` says.
+
+    `root` is where the node's own root is seen from here, and `program` what starts Plurimus on the node.  `clock`
+    gives seconds that only grow.
+    """
+
+    def __init__(self, config: ConfigFile, *, root: Path, program: Sequence[str], clock: Callable[[], float]) -> None:
+        self._config = config
+        self._root = root
+        self._program = _lines(program)
+        self._folder = CniFolder(Path(config.daemon.cni_config_dir) / FOLDER)
+        self._trouble = ""
+        self._access = None if _own_kubeconfig(config) or config.daemon.manifests else kubeconfig.in_cluster(os.environ)
+        self._names = {name: self._on_node(self._folder.path / name) for name in (PROGRAM, KUBECONFIG)}
+        self._own = cniconfig.make(config, ConfDirectories(), clock, self._render)
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            try:
+                self.look()
+            except Exception:  # noqa: BLE001 - the token must be kept fresh, whatever was wrong this time
+                _log.exception("keeping the node failed for a reason nobody foresaw")
+            await asyncio.sleep(cniconfig.PERIOD)
+
+    def look(self) -> None:
+        """One round: what calls need first, then the configuration that sends them there."""
+        try:
+            self._keep(PROGRAM, self._program)
+            if self._access is not None:
+                self._keep(KUBECONFIG, kubeconfig.standalone(self._access))
+            trouble = ""
+        except PlurimusError as error:
+            trouble = str(error)
+        if trouble and trouble != self._trouble:
+            _log.warning("this node cannot be kept as it should be", wrong=trouble)
+        self._trouble = trouble
+        if self._own is not None:
+            self._own.look()
+
+    def check(self) -> None:
+        """Whether all is in place.
+
+        Raises:
+            ConfigError: it is not; the text says why.
+        """
+        if self._trouble:
+            raise ConfigError(self._trouble)
+        if self._own is not None:
+            self._own.check()
+
+    def paths(self) -> Iterator[Path]:
+        """The files that are kept beside the CNI configuration."""
+        yield self._folder.path / PROGRAM
+        if self._access is not None:
+            yield self._folder.path / KUBECONFIG
+
+    def _keep(self, name: str, content: bytes) -> None:
+        if self._folder.read(name) != content:
+            self._folder.write(name, content)
+            _log.info("wrote what calls need", path=str(self._folder.path / name))
+
+    def _render(self, config: ConfigFile, default: NetworkConfig, path: str) -> bytes:
+        """The node's CNI configuration; there is none before there is what it refers to."""
+        for kept in self.paths():
+            if not kept.exists():
+                raise ConfigError(f"{kept} is not there yet: {self._trouble}")
+        access = _own_kubeconfig(config) or (self._names[KUBECONFIG] if self._access is not None else "")
+        on_node = self._on_node(Path(path))
+        return generate.generate_thin(config, default, path=on_node, program=self._names[PROGRAM], kubeconfig=access)
+
+    def _on_node(self, path: Path) -> str:
+        """The path of a file as the node has it."""
+        try:
+            return str(Path("/") / path.absolute().relative_to(self._root.absolute()))
+        except ValueError:
+            raise ConfigError(f"{path} is not below {self._root}, where the node's root is (--host-root)") from None
+
+
+def program(python: str = "") -> list[str]:
+    """The words that start Plurimus for one call; `python` are those that start Python on the node."""
+    try:
+        words = shlex.split(python) if python else [sys.executable, "-I"]
+    except ValueError as error:
+        raise ConfigError(f"--python: {error}") from error
+    node = os.environ.get(NODE_NAME)
+    return [*([f"{NODE_NAME}={node}"] if node else []), *words, *MODULE]
+
+
+async def try_program(words: Sequence[str], root: Path) -> None:
+    """Have the program answer VERSION, or see that it is there, where it cannot be started from here.
+
+    Raises:
+        ConfigError: the node could not carry out a call.
+    """
+    variables, command = _split(words)
+    if root != Path("/"):
+        if not os.access(root / command[0].lstrip("/"), os.X_OK):
+            raise ConfigError(f"the program {command[0]} is not on the node, below {root}; see --python")
+        return
+    env = {**variables, "CNI_COMMAND": "VERSION"}
+    try:
+        done = await process.run(command, env=env, stdin=b"", timeout=_ANSWER_TIMEOUT)
+        versions = gojson.decode_object(done.stdout).get("supportedVersions")
+    except (OSError, TimeoutError, process.OutputTooLong, ValueError) as error:
+        raise ConfigError(f"the program {shlex.join(command)} does not work on this node: {error}") from error
+    if not versions:
+        raise ConfigError(f"the program {shlex.join(command)} does not answer VERSION")
+
+
+def _split(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Variables and command, as the shim reads them."""
+    variables, command = {}, list(words)
+    while command and "=" in command[0].partition("/")[0]:
+        name, _, value = command.pop(0).partition("=")
+        variables[name] = value
+    return variables, command
+
+
+def _lines(words: Sequence[str]) -> bytes:
+    """The file the shim reads: a word a line."""
+    _, command = _split(words)
+    if not command or not command[0].startswith("/"):
+        raise ConfigError(f"the program {shlex.join(command)} must start with an absolute path: the shim has no PATH")
+    if any(not word or "\n" in word or "\0" in word for word in words):
+        raise ConfigError("the program has a word that is empty or more than one line")
+    return "".join(f"{word}\n" for word in words).encode()
+
+
+def _own_kubeconfig(config: ConfigFile) -> str:
+    """The one the file names, which is used as it is."""
+    return str(config.overlay.get("kubeconfig") or "")
