@@ -28,6 +28,8 @@ _BUSY_ATTEMPTS = 6
 _BUSY_PAUSE = 1.0
 _BUSY = os.strerror(errno.ETXTBSY).encode()
 _CHROOT_CANNOT_RUN = 126
+_MOST_LINKS = 40
+"""As the kernel has it."""
 
 
 class Executables:
@@ -86,13 +88,34 @@ class Executables:
             raise AttachmentError(f"invalid plugin name: {kind!r}")
         for folder in search:
             path = f"{folder}/{kind}"
-            if Path(self._chroot + path).is_file():
+            if Path(_inside(self._chroot, path) if self._chroot else path).is_file():
                 return path
         raise AttachmentError(
             f"failed to find plugin {json.dumps(kind)} in path [{' '.join(search)}]"
             + (f" below {self._chroot}" if self._chroot else ""),
             details="install the plugin on this node, or set binDir to the folder that has it",
         )
+
+
+def _inside(root: str, path: str) -> str:
+    """Where `path` leads below `root`, as a process sees it whose root that is: links start there, too."""
+    here, left, links = "", path.split("/")[::-1], 0
+    while left:
+        part = left.pop()
+        if part == "..":
+            here = here.rpartition("/")[0]
+        elif part not in ("", "."):
+            here += f"/{part}"
+            try:
+                target = str(Path(root + here).readlink())
+            except OSError:  # no link
+                continue
+            links += 1
+            if links > _MOST_LINKS:
+                break
+            here = "" if target.startswith("/") else here.rpartition("/")[0]
+            left += target.split("/")[::-1]
+    return root + here
 
 
 def _failure(finished: Finished) -> AttachmentError:

@@ -53,6 +53,38 @@ async def test_the_first_folder_that_has_it_counts(tmp_path: Path) -> None:
     assert Executables(timeout=1).find("plugin", [str(path) for path in search]) == str(tmp_path / "b/plugin")
 
 
+@pytest.mark.parametrize(
+    ("links", "leads"),
+    [
+        ({"opt/cni/bin/plugin": "/usr/lib/cni/multicall"}, True),
+        ({"opt/cni/bin/plugin": "../../../usr/lib/cni/multicall"}, True),
+        ({"opt/cni/bin/plugin": "/../../usr/lib/cni/multicall"}, True),
+        ({"opt/cni/bin": "/usr/lib/cni", "usr/lib/cni/plugin": "multicall"}, True),
+        ({"opt/cni/bin": "/current", "current": "usr/lib/cni", "usr/lib/cni/plugin": "./multicall"}, True),
+        ({"opt/cni/bin/plugin": "/usr/lib/cni/gone"}, False),
+        ({"opt/cni/bin/plugin": "plugin"}, False),
+        ({"opt/cni/bin/plugin": "/outside"}, False),
+    ],
+)
+def test_a_link_below_a_chroot_leads_where_it_leads_for_the_plugin(
+    tmp_path: Path, links: dict[str, str], leads: bool
+) -> None:
+    """F63: a host's plugins may be links, to absolute paths of the host."""
+    root = tmp_path / "root"
+    for name in (tmp_path / "outside", root / "usr/lib/cni/multicall"):
+        name.parent.mkdir(parents=True, exist_ok=True)
+        name.touch()
+    for link, target in links.items():
+        (root / link).parent.mkdir(parents=True, exist_ok=True)
+        (root / link).symlink_to(target)
+    plugins = Executables(timeout=1, chroot=str(root))
+    if leads:
+        assert plugins.find("plugin", ["/opt/cni/bin"]) == "/opt/cni/bin/plugin"
+    else:
+        with pytest.raises(AttachmentError, match="failed to find plugin"):
+            plugins.find("plugin", ["/opt/cni/bin"])
+
+
 async def test_a_link_to_a_plugin_is_a_plugin(tmp_path: Path) -> None:
     """F22."""
     (tmp_path / "plugin").symlink_to(scripts.script(tmp_path / "elsewhere/other", "printf linked"))
