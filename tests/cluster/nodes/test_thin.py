@@ -1,0 +1,77 @@
+"""A node of a real cluster without a daemon: a process for each call of the runtime, under the rights of deploy/."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import objects
+from tests.cluster.client import Client
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.node import Node
+from tests.cluster.waiting import eventually
+
+from .pods import addresses, delete, network_status, pod, running, said
+from .thin import Thin
+
+
+@pytest.fixture(scope="module")
+def thin(
+    logs: list[Path], control_plane: ControlPlane, node: Node, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Thin]:
+    folder = tmp_path_factory.mktemp("thin")
+    logs.append(folder)
+    with Thin(folder, node, control_plane) as thin:
+        yield thin
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_pod_has_its_networks_without_a_daemon_and_leaves_nothing(
+    node: Node, thin: Thin, admin: Client, namespace: str, count: int
+) -> None:
+    """F1, F2, F27, F40, F44, F79; spec sections 3.4, 3.5 and 8.2: also while nothing keeps the node."""
+    before = thin.left()
+    names = [f"rail{number}" for number in range(1, count + 1)]
+    for number, name in enumerate(names, 1):
+        thin.network(name, namespace, f"10.{number + 10}.0.0/16")
+    thin.daemon.stop(kindly=True)
+    try:
+        objects.create(admin, pod("trainer", namespace, ",".join(names) or None))
+        address = running(admin, "trainer", namespace)["podIP"]
+        found = addresses(node.sandbox(namespace, "trainer").netns)
+        assert found == {"eth0": [f"{address}/24"]} | {f"net{n}": [f"10.{n + 10}.0.2/16"] for n in range(1, count + 1)}
+        assert [
+            (each["name"], each["interface"], each["ips"]) for each in network_status(admin, "trainer", namespace)
+        ] == [
+            ("primary", "eth0", [address]),
+            *((f"{namespace}/rail{n}", f"net{n}", [f"10.{n + 10}.0.2"]) for n in range(1, count + 1)),
+        ]
+        lines = [f"Add eth0 [{address}/24] from primary"]
+        lines += [f"Add net{n} [10.{n + 10}.0.2/16] from {namespace}/rail{n}" for n in range(1, count + 1)]
+        assert said(admin, "trainer", namespace, "AddedInterface") == ("Normal", "AddedInterface", "\n".join(lines))
+        delete(admin, "trainer", namespace)
+        thin.is_as(before)
+    finally:
+        thin.daemon.start()
+
+
+def test_calls_use_a_renewed_token_at_once(thin: Thin, admin: Client, namespace: str) -> None:
+    """F80, S15: the service account's token is in the kubeconfig of the node, which follows it."""
+    token = thin.new_token()
+    eventually(thin.kept_token, lambda kept: kept == token)
+    objects.create(admin, pod("trainer", namespace))
+    running(admin, "trainer", namespace)
+    calls = [json.loads(line) for line in thin.calls.read_text().splitlines()]
+    assert any(call["event"] == "attached" and f"{namespace}/trainer" in call["pod"] for call in calls)
+    delete(admin, "trainer", namespace)
+
+
+def test_a_network_that_does_not_exist_keeps_a_pod_from_starting(thin: Thin, admin: Client, namespace: str) -> None:
+    """F44; spec section 3.5: the event is sent before the process ends."""
+    objects.create(admin, pod("trainer", namespace, "nosuch"))
+    kind, _, text = said(admin, "trainer", namespace, "NoNetworkFound")
+    assert (kind, "nosuch" in text) == ("Warning", True)
+    delete(admin, "trainer", namespace)
