@@ -35,7 +35,7 @@ class FileLocks:
     async def hold(self, container_id: str) -> AsyncIterator[None]:
         path = self._folder / args.check_container_id(container_id)
         files.make_folder(self._folder)
-        own = await _taken(path)
+        own = await _taken(path, "another request of this sandbox is under way; waiting for it")
         try:
             handed_down = await self._plugins(path.with_name(f".{path.name}"))
             try:
@@ -64,18 +64,21 @@ class FileLocks:
         """What the plugins of this request hold as long as they run."""
         try:
             async with asyncio.timeout(self._orphans):
-                taken = await _taken(path)
+                taken = await _taken(path, "a plugin of a request that was killed still runs; waiting for it")
         except TimeoutError:
-            _log.warning("a plugin of a request that was killed still runs; going on beside it", lock=str(path))
-            path.unlink(missing_ok=True)
-            taken = await _taken(path)
+            _log.warning("going on beside it", seconds=self._orphans)
+            _forget(path)
+            taken = await _taken(path, "")
         os.set_inheritable(taken, True)
         return taken
 
 
-async def _taken(path: Path) -> int:
+async def _taken(path: Path, held: str) -> int:
+    """The lock at `path`; `held` is what to log where somebody has it."""
     pause = _FIRST_PAUSE
     while (taken := _try(path)) is None:
+        if pause == _FIRST_PAUSE:
+            _log.info(held, lock=str(path))
         await asyncio.sleep(pause)
         pause = min(2 * pause, _MOST_PAUSE)
     return taken
@@ -98,6 +101,10 @@ def _try(path: Path) -> int | None:
 
 
 def _give_back(path: Path, taken: int) -> None:
+    _forget(path)
+    os.close(taken)
+
+
+def _forget(path: Path) -> None:
     with contextlib.suppress(OSError):
         path.unlink()
-    os.close(taken)

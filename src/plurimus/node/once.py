@@ -28,7 +28,7 @@ from plurimus.adapters.results import ResultFiles
 from plurimus.adapters.sandboxlocks import FileLocks
 from plurimus.adapters.spool import SpoolFiles
 from plurimus.cni import result
-from plurimus.cni.errors import ClusterError, PlurimusError, encode_error
+from plurimus.cni.errors import ClusterError, Code, ConfigError, PlurimusError, encode_error
 from plurimus.core import config as files
 from plurimus.core import netconf
 from plurimus.core.config import ConfigFile
@@ -86,7 +86,12 @@ def make_world(config: ConfigFile, cluster: Late | None) -> World:
         records=lambda folder: RecordFiles(Path(folder)),
         results=lambda folder: ResultFiles(Path(folder) / "results"),
         spool=_spool,
+        check_node=_nothing if cluster is None else cluster.check,
     )
+
+
+def _nothing() -> None:
+    """A node without a cluster has nothing to reach."""
 
 
 async def _answer(requests: Requests, request: Request, say: Callable[[bytes], None]) -> int:
@@ -161,6 +166,17 @@ class Late:
 
     async def allocated(self, pod: Pod) -> Mapping[str, Sequence[str]]:
         return await self._devices().allocated(pod)
+
+    def check(self) -> None:
+        """Whether the kubeconfig can be used (STATUS); the server is not asked, which is for a pod to wait for.
+
+        Raises:
+            ConfigError: code 50.
+        """
+        try:
+            self._cluster()
+        except ConfigError as error:
+            raise ConfigError(f"pods cannot be started: {error.msg}", code=Code.PLUGIN_NOT_AVAILABLE) from error
 
     def emit(self, pod: PodReference, events: Sequence[Event]) -> None:
         self._events.append((pod, events))

@@ -1,0 +1,86 @@
+"""A node without a daemon: each call of the runtime is a process that reads all it needs from its configuration."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+from plurimus.node import thin
+
+from . import scripts
+from .daemon import SHIM, Node
+from .process import PATIENCE, TOLD, eventually
+from .runtime import Answer, Sandbox
+
+
+class ThinNode(Node):
+    """`config` goes into the node's CNI configuration; calls log to `log`."""
+
+    def start(self) -> None:
+        """Name the program that calls become; there is nothing to start."""
+        self.program = self.folder / "program"
+        self.program.write_text("".join(f"{word}\n" for word in thin.program()))
+        self.log.touch()
+        self.script("told", TOLD.format(folder=str(self.folder)) + scripts.recorder(self.calls))
+
+    def stop(self) -> None:
+        """There is nothing to stop."""
+
+    def reset(self) -> None:
+        (self.folder / "wait").unlink(missing_ok=True)
+        super().reset()
+        self.start()
+        self.log.write_text("")
+
+    def netconf(self, cluster_network: Mapping[str, Any], version: str = "1.1.0") -> dict[str, Any]:
+        made = super().netconf(cluster_network, version) | {
+            key: value for key, value in self.config.items() if key != "socketDir"
+        }
+        return made | {"program": str(self.program), "logToStderr": False, "logFile": str(self.log)}
+
+    def told(self, *before: Mapping[str, Any]) -> Sandbox:
+        """A sandbox whose one network has a plugin that does as it is told, behind `before`."""
+        chain = {"cniVersion": "1.0.0", "name": "pods", "plugins": [*before, {"type": "told"}]}
+        return self.sandbox(cluster_network=chain)
+
+    def launch(self, sandbox: Sandbox, verb: str) -> subprocess.Popen[bytes]:
+        """A call that runs beside the test."""
+        env = {"CNI_COMMAND": verb, "CNI_PATH": str(self.bin), **sandbox.environment()}
+        call = subprocess.Popen([SHIM], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert call.stdin is not None
+        call.stdin.write(json.dumps(sandbox.netconf).encode())
+        call.stdin.close()
+        call.stdin = None
+        return call
+
+    def begin(self, sandbox: Sandbox, verb: str) -> subprocess.Popen[bytes]:
+        """A call whose plugin has been started and goes on until `go`."""
+        (self.folder / "started").unlink(missing_ok=True)
+        (self.folder / "wait").touch()
+        call = self.launch(sandbox, verb)
+        eventually((self.folder / "started").exists, self.log.read_text)
+        return call
+
+    @staticmethod
+    def end(call: subprocess.Popen[bytes]) -> Answer:
+        """Wait for a call that was launched."""
+        stdout, _ = call.communicate(timeout=PATIENCE)
+        return Answer(call.returncode, stdout)
+
+    def go(self) -> None:
+        """Let the plugin end."""
+        (self.folder / "wait").unlink()
+
+    def made(self) -> list[str]:
+        """The verbs of the plugin's calls that ended."""
+        return [call["verb"] for call in scripts.calls(self.calls)]
+
+    def logged(self, words: str) -> bool:
+        """Whether a call said so."""
+        return any(words in json.loads(line)["event"] for line in self.log.read_text().splitlines())
+
+    def spooled(self) -> list[str]:
+        spool = self.state / ".spool"
+        return sorted(path.name for path in spool.glob("*.json")) if spool.exists() else []
