@@ -1,6 +1,6 @@
 # The words of the project.  `make demo` and `make test` set up what they need.
 
-.PHONY: demo test check fmt docs bench test-interop test-cluster wheels image images setup clean
+.PHONY: demo test check fmt docs bench test-interop test-cluster wheels image images manifests setup clean
 
 PY := .venv/bin/python
 PODS := 40
@@ -51,6 +51,10 @@ image: setup       ## the daemon's image for this machine's architecture, as an 
 images: setup      ## the same for amd64 and arm64
 	@.venv/bin/pip install -q ziglang==0.17.1
 	@$(PY) tools/build_image.py build/images --arch amd64 arm64
+
+manifests: setup   ## the manifests of deploy/, from its kustomizations
+	@$(PY) tools/build_kubernetes.py build/kubernetes --only kubectl
+	@$(PY) tools/write_manifests.py
 
 setup:
 	@tools/setup.sh

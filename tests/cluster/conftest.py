@@ -45,7 +45,7 @@ def admin(control_plane: ControlPlane) -> Client:
 @pytest.fixture
 def networks(admin: Client) -> None:
     """The API server knows network attachment definitions."""
-    definition = objects.network_definitions()
+    definition = deployed.definition()
     objects.ensure(admin, definition)
     eventually(lambda: admin.get(objects.path(definition)), objects.established)
 

@@ -11,12 +11,18 @@ from .client import Client, Object
 from .waiting import eventually
 
 DEPLOY = Path(__file__).resolve().parent.parent.parent / "deploy"
+BASE = DEPLOY / "kustomize/base"
 ACCOUNT, NAMESPACE = "plurimus", "kube-system"
 
 
 def documents(name: str) -> list[Object]:
-    """The objects in one file of deploy/."""
-    return [document for document in yaml.safe_load_all((DEPLOY / name).read_text()) if document]
+    """The objects in one file of what the manifests of deploy/ are made from."""
+    return _documents(BASE / name)
+
+
+def manifest(name: str) -> list[Object]:
+    """The objects of one manifest."""
+    return _documents(DEPLOY / name)
 
 
 def definition() -> Object:
@@ -39,3 +45,7 @@ def token(admin: Client, account: str = ACCOUNT, namespace: str = NAMESPACE) -> 
         "token"
     ]
     return issued
+
+
+def _documents(path: Path) -> list[Object]:
+    return [document for document in yaml.safe_load_all(path.read_text()) if document]

@@ -96,26 +96,6 @@ def role_binding(role: str, account: str, namespace: str) -> Object:
     )
 
 
-def network_definitions() -> Object:
-    """The custom resource definition of network attachment definitions, spec section 4.1."""
-    config = {"type": "object", "properties": {"config": {"type": "string"}}}
-    version = {
-        "name": "v1",
-        "served": True,
-        "storage": True,
-        "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": config}}},
-    }
-    names = {
-        "plural": "network-attachment-definitions",
-        "singular": "network-attachment-definition",
-        "kind": "NetworkAttachmentDefinition",
-        "shortNames": ["nad", "net-attach-def"],
-    }
-    spec = {"group": GROUP, "scope": "Namespaced", "names": names, "versions": [version]}
-    name = f"network-attachment-definitions.{GROUP}"
-    return _object("apiextensions.k8s.io/v1", "CustomResourceDefinition", name, spec=spec)
-
-
 def established(definition: Mapping[str, Any]) -> bool:
     """Whether the API server serves the objects of a custom resource definition."""
     conditions = definition.get("status", {}).get("conditions") or []

@@ -1,6 +1,6 @@
 """The cluster as the daemon sees it: its copy of pods and definitions, network status, events.
 
-All under the rights of deploy/rbac.yaml, against a real API server.
+All under the rights of deploy/, against a real API server.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ USER = "daemon-of-a-node"
 
 @pytest.fixture
 def account(admin: Client) -> str:
-    """A user with the rights of deploy/rbac.yaml, known by a certificate."""
+    """A user with the rights of deploy/, known by a certificate."""
     deployed.apply(admin)
     (role,) = (thing for thing in deployed.documents("rbac.yaml") if thing["kind"] == "ClusterRoleBinding")
     binding = role | {

@@ -114,7 +114,7 @@ async def _lists(server: ApiServer, what: str, url: str) -> Finding:
         todo = "see that the API server can be reached from here, and that the daemon's role has the verb list"
         return problem("cluster", str(error), todo)
     if found is None:
-        return problem("cluster", f"{server.server} knows no {what}", "kubectl apply -f deploy/crd.yaml")
+        return problem("cluster", f"{server.server} knows no {what}", "kubectl apply -f deploy/plurimus.yaml")
     return ok("cluster", f"{server.server} lists {what}")
 
 
