@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ import msgspec
 from plurimus.cli import lean  # noqa: F401 - before all that logs
 from plurimus.node import daemon, logs
 from plurimus.node import thin as node
+from plurimus.node.once import NODE_NAME
 from plurimus.node.thin import Keeper
 
 
@@ -45,9 +47,10 @@ def thin(config: Path, once: bool, python: str, host_root: Path) -> None:
     logs.configure(msgspec.structs.replace(loaded.daemon, log_file="", log_to_stderr=True))
     for warning in loaded.warnings:
         click.echo(f"plurimus: {warning}", err=True)
-    words = node.program(python)
+    words = node.program(python, node=os.environ.get(NODE_NAME, ""))
     asyncio.run(node.try_program(words, host_root))
-    keeper = Keeper(loaded, root=host_root, program=words, clock=time.monotonic)
+    access = node.access(loaded, os.environ)
+    keeper = Keeper(loaded, root=host_root, program=words, access=access, clock=time.monotonic)
     if once:
         keeper.look()
         keeper.check()

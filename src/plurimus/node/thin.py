@@ -13,7 +13,7 @@ import asyncio
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -21,6 +21,7 @@ import structlog
 from plurimus.adapters import kubeconfig, process
 from plurimus.adapters.cnifolder import CniFolder
 from plurimus.adapters.confdir import ConfDirectories
+from plurimus.adapters.kubeconfig import Access
 from plurimus.cni import gojson
 from plurimus.cni.conf import NetworkConfig
 from plurimus.cni.errors import ConfigError, PlurimusError
@@ -39,17 +40,24 @@ _log = structlog.get_logger(__name__)
 class Keeper:
     """Keeps a node as `config` says.
 
-    `root` is where the node's own root is seen from here, and `program` what starts Plurimus on the node.  `clock`
-    gives seconds that only grow.
+    `root` is where the node's own root is seen from here, `program` what starts Plurimus on the node, `access` the
+    identity to write a kubeconfig with; None where there is nothing to write.  `clock` gives seconds that only grow.
     """
 
-    def __init__(self, config: ConfigFile, *, root: Path, program: Sequence[str], clock: Callable[[], float]) -> None:
-        self._config = config
+    def __init__(
+        self,
+        config: ConfigFile,
+        *,
+        root: Path,
+        program: Sequence[str],
+        access: Access | None,
+        clock: Callable[[], float],
+    ) -> None:
         self._root = root
         self._program = _lines(program)
         self._folder = CniFolder(Path(config.daemon.cni_config_dir) / FOLDER)
         self._trouble = ""
-        self._access = None if _own_kubeconfig(config) or config.daemon.manifests else kubeconfig.in_cluster(os.environ)
+        self._access = access
         self._names = {name: self._on_node(self._folder.path / name) for name in (PROGRAM, KUBECONFIG)}
         self._own = cniconfig.make(config, ConfDirectories(), clock, self._render)
 
@@ -116,13 +124,23 @@ class Keeper:
             raise ConfigError(f"{path} is not below {self._root}, where the node's root is (--host-root)") from None
 
 
-def program(python: str = "") -> list[str]:
-    """The words that start Plurimus for one call; `python` are those that start Python on the node."""
+def access(config: ConfigFile, env: Mapping[str, str]) -> Access | None:
+    """The container's own identity, where the file names no other cluster."""
+    return None if _own_kubeconfig(config) or config.daemon.manifests else kubeconfig.in_cluster(env)
+
+
+def program(python: str = "", *, node: str = "") -> list[str]:
+    """The words that start Plurimus for one call.
+
+    `python` are those that start Python on the node, and `node` is its name, which events have as their source.
+
+    Raises:
+        ConfigError: `python` cannot be taken apart.
+    """
     try:
         words = shlex.split(python) if python else [sys.executable, "-I"]
     except ValueError as error:
         raise ConfigError(f"--python: {error}") from error
-    node = os.environ.get(NODE_NAME)
     return [*([f"{NODE_NAME}={node}"] if node else []), *words, *MODULE]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +95,43 @@ def test_in_cluster_where_kubelet_says_so_else_nothing(tmp_path: Path) -> None:
     access = kubeconfig.in_cluster(env, tmp_path)
     assert access == Access("https://[fd00::1]:443", ca=tmp_path / "ca.crt", token_file=tmp_path / "token")
     assert kubeconfig.find("", {}) is None
+
+
+def test_json_is_read_as_yaml_is(tmp_path: Path) -> None:
+    """A process that lives for one call reads it so, without a parser of YAML."""
+    path = write(tmp_path, user={"token": "secret"})
+    read = kubeconfig.load(path)
+    path.write_text(json.dumps(yaml.safe_load(path.read_text())))
+    assert kubeconfig.load(path) == read
+    path.write_text('{"clusters": [{"name": 5}]}')
+    with pytest.raises(ConfigError, match=f"kubeconfig {path}: .*clusters"):
+        kubeconfig.load(path)
+
+
+def test_a_standalone_kubeconfig_has_inside_what_it_would_refer_to(tmp_path: Path) -> None:
+    """F79: the same access, for who does not see the files."""
+    (tmp_path / "ca.crt").write_bytes(b"authority\n")
+    (tmp_path / "token").write_bytes(b"secret\n")
+    access = Access("https://[fd00::1]:443", ca=tmp_path / "ca.crt", token_file=tmp_path / "token", server_name="api")
+    path = tmp_path / "standalone"
+    path.write_bytes(kubeconfig.standalone(access))
+    assert kubeconfig.load(path) == Access(
+        "https://[fd00::1]:443", ca=b"authority\n", token="secret", server_name="api"
+    )
+    assert yaml.safe_load(path.read_text())["kind"] == "Config"
+    path.write_bytes(kubeconfig.standalone(Access("https://a", insecure=True, token="given")))
+    assert kubeconfig.load(path) == Access("https://a", insecure=True, token="given")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n"])
+@pytest.mark.parametrize("file", ["ca.crt", "token"])
+def test_a_standalone_kubeconfig_without_an_identity_is_none(tmp_path: Path, file: str, content: bytes | None) -> None:
+    """F80: a file being replaced is not a reason to lock the node out."""
+    for name in ("ca.crt", "token"):
+        (tmp_path / name).write_bytes(b"x")
+    if content is None:
+        (tmp_path / file).unlink()
+    else:
+        (tmp_path / file).write_bytes(content)
+    with pytest.raises(ConfigError, match=f"{tmp_path}/{file}: "):
+        kubeconfig.standalone(Access("https://a", ca=tmp_path / "ca.crt", token_file=tmp_path / "token"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,18 @@ def test_what_cannot_be_read_is_kept_aside(tmp_path: Path) -> None:
     owed(tmp_path, "c1-eth0", 0, b"torn")
     assert Path(spool.set_aside("c1-eth0.json")).read_bytes() == b"torn"
     assert spool.pending() == []
+
+
+def test_one_process_a_minute_tries_what_is_owed(tmp_path: Path) -> None:
+    """S5: unless nothing was left, when the next debt is tried at once."""
+    first, second = SpoolFiles(tmp_path), SpoolFiles(tmp_path)
+    now = time.time()
+    assert first.claim(60.0, now=now)
+    assert not second.claim(60.0, now=now + 30.0)
+    assert second.claim(60.0, now=now + 61.0)
+    second.disclaim()
+    assert first.claim(60.0, now=now)
+    assert first.pending() == []
 
 
 @pytest.mark.parametrize(("container", "ifname"), [("../c1", "eth0"), ("c1", "a/b"), ("", "eth0"), ("c1", "")])

@@ -1,0 +1,131 @@
+"""Locks of sandboxes among processes: two values in one process are as two processes, since each opens the file."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from plurimus.adapters import process
+from plurimus.adapters.sandboxlocks import FileLocks
+from plurimus.cni.errors import AttachmentError, Code, PlurimusError
+
+HOLD = """
+import fcntl, sys
+locked = open(sys.argv[1], "w")
+fcntl.flock(locked, fcntl.LOCK_EX)
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def process_that_holds(path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    path.parent.mkdir(exist_ok=True)
+    with subprocess.Popen(
+        [sys.executable, "-IS", "-c", HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as it:
+        assert it.stdout is not None
+        assert it.stdout.readline() == b"locked\n"
+        try:
+            yield it
+        finally:
+            it.kill()
+
+
+async def test_a_sandbox_has_one_holder_at_a_time(tmp_path: Path) -> None:
+    inside, most, folder = 0, 0, tmp_path / ".locks"
+
+    async def use(container: str) -> None:
+        nonlocal inside, most
+        async with FileLocks(folder).hold(container):
+            inside += container == "a"
+            most = max(most, inside)
+            assert FileLocks(folder).busy() >= {container}
+            await asyncio.sleep(0.002)
+            inside -= container == "a"
+
+    await asyncio.gather(*(use(container) for container in "aaaab"))
+    assert most == 1
+    assert list(folder.iterdir()) == []
+    assert FileLocks(folder).busy() == set()
+
+
+async def test_a_failure_gives_the_lock_back(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="here"):
+        async with FileLocks(tmp_path).hold("a"):
+            raise ValueError("here")
+    async with FileLocks(tmp_path).hold("a"):
+        pass
+
+
+async def test_another_process_is_waited_for_until_it_ends_however_it_does(tmp_path: Path) -> None:
+    with process_that_holds(tmp_path / "a") as other:
+        waiting = asyncio.create_task(_hold(FileLocks(tmp_path), "a"))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        assert FileLocks(tmp_path).busy() == {"a"}
+        other.kill()
+        await waiting
+
+
+async def test_a_file_that_nobody_holds_keeps_nobody_out(tmp_path: Path) -> None:
+    """What a process leaves that was killed."""
+    for name in ("a", ".a"):
+        (tmp_path / name).touch()
+    assert FileLocks(tmp_path).busy() == set()
+    await _hold(FileLocks(tmp_path), "a")
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_the_plugins_of_a_request_hold_the_sandbox_as_long_as_they_run(tmp_path: Path) -> None:
+    """S6: they inherit a lock, and only that one."""
+    async with FileLocks(tmp_path).hold("a"):
+        program = ["/bin/ls", "-l", "/proc/self/fd"]
+        open_files = (await process.run(program, env={}, stdin=b"", timeout=30.0)).stdout.decode()
+    found = [line.rpartition(" -> ")[2] for line in open_files.splitlines() if str(tmp_path) in line]
+    assert found == [str(tmp_path / ".a")]
+
+
+async def test_plugins_of_a_killed_request_are_waited_for_a_while(tmp_path: Path) -> None:
+    """S6: a plugin that never ends must not keep its pod for ever."""
+    with process_that_holds(tmp_path / ".a") as plugin:
+        waiting = asyncio.create_task(_hold(FileLocks(tmp_path), "a"))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        plugin.kill()
+        await waiting
+    with process_that_holds(tmp_path / ".a"), capture_logs() as logs:
+        await _hold(FileLocks(tmp_path, orphans=0.05), "a")
+    assert [line["event"] for line in logs] == [
+        "a plugin of a request that was killed still runs; waiting for it",
+        "going on beside it",
+    ]
+
+
+@pytest.mark.parametrize("container", ["../a", "", ".a"])
+async def test_a_lock_leads_to_no_other_file(tmp_path: Path, container: str) -> None:
+    with pytest.raises(PlurimusError):
+        await _hold(FileLocks(tmp_path), container)
+
+
+async def test_a_folder_that_cannot_be_used_is_code_5(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "file").touch()
+    for locks in (FileLocks(tmp_path), FileLocks(tmp_path / "file")):
+        with pytest.raises(AttachmentError) as caught:
+            await _hold(locks, "a")
+        assert caught.value.code == Code.IO_FAILURE
+    with pytest.raises(AttachmentError):
+        FileLocks(tmp_path / "file").busy()
+
+
+async def _hold(locks: FileLocks, container: str) -> None:
+    async with locks.hold(container):
+        pass
