@@ -6,7 +6,6 @@ Nothing of the manifest is changed for the tests: the node has its folders at th
 from __future__ import annotations
 
 import platform
-from typing import Any
 
 import pytest
 
@@ -66,7 +65,16 @@ class DaemonSet(Plurimus):
         found: list[Object] = self._control_plane.admin.get(path)["items"]
         return found
 
-    def conditions(self) -> dict[str, Any]:
-        """Since when the daemon's pod is what it is."""
+    def container(self) -> str:
+        """The runtime's name for the daemon's container."""
         (pod,) = self.pods()
-        return {each["type"]: (each["status"], each["lastTransitionTime"]) for each in pod["status"]["conditions"]}
+        (status,) = pod["status"]["containerStatuses"]
+        name: str = status["containerID"].removeprefix("containerd://")
+        return name
+
+    def update(self, **annotations: str) -> None:
+        """Change what its pods are made from, and wait until they are replaced."""
+        template = {"metadata": {"annotations": annotations}}
+        path = f"/apis/apps/v1/namespaces/{deployed.NAMESPACE}/daemonsets/plurimus"
+        self._control_plane.admin.patch(path, {"spec": {"template": template}})
+        self.rolled_out()
