@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 from plurimus.cni.errors import AttachmentError, Code
 
@@ -25,14 +26,14 @@ def make_folder(folder: Path) -> None:
 
 
 def replace(path: Path, content: bytes, *, durable: bool) -> None:
-    """Write a new file (0600) in place of `path`; `durable` waits until the disk has it.
+    """Write a new file (0600) in place of `path`, in a new folder if need be; `durable` waits until the disk has it.
 
     Raises:
         AttachmentError: code 5, with the path; the old file is as it was.
     """
     temporary = path.parent / f".{path.name[:200]}.tmp"
     try:
-        with open(temporary, "wb", opener=_private) as file:
+        with _create(temporary) as file:
             file.write(content)
             if durable:
                 file.flush()
@@ -86,6 +87,14 @@ def sync_folder(folder: Path) -> None:
 
 def io_error(path: Path, verb: str, error: OSError) -> AttachmentError:
     return AttachmentError(f"cannot {verb} {path}: {error.strerror}", code=Code.IO_FAILURE)
+
+
+def _create(path: Path) -> BinaryIO:
+    try:
+        return open(path, "wb", opener=_private)
+    except FileNotFoundError:
+        make_folder(path.parent)
+        return open(path, "wb", opener=_private)
 
 
 def _private(path: str, flags: int) -> int:

@@ -77,7 +77,6 @@ class PodFiles:
             return []
 
     def _write(self, path: Path, content: bytes) -> None:
-        files.make_folder(self._folder)
         files.replace(path, content, durable=False)
 
     def _path(self, namespace: str, name: str, suffix: str) -> Path:

@@ -22,11 +22,7 @@ class RecordFiles:
         self._folder = folder
 
     async def store(self, container_id: str, content: bytes) -> None:
-        def write() -> None:
-            files.make_folder(self._folder)
-            files.replace(self._path(container_id), content, durable=True)
-
-        await asyncio.to_thread(write)
+        await asyncio.to_thread(files.replace, self._path(container_id), content, durable=True)
 
     async def load(self, container_id: str) -> bytes | None:
         path = self._path(container_id)

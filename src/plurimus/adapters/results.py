@@ -17,7 +17,6 @@ class ResultFiles:
         self._folder = folder
 
     async def store(self, entry: CachedAttachment) -> None:
-        files.make_folder(self._folder)
         files.replace(self._folder / entry.file_name, entry.encode(), durable=False)
 
     async def load(self, network: str, container_id: str, ifname: str) -> CachedAttachment | None:

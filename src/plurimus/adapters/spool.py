@@ -42,7 +42,6 @@ class SpoolFiles:
 
     def owe(self, container_id: str, ifname: str, *, env: Mapping[str, str], stdin: bytes) -> None:
         body = {"env": dict(env), "config": base64.b64encode(stdin).decode()}
-        files.make_folder(self._folder)
         files.replace(self._path(container_id, ifname), json.dumps(body).encode(), durable=True)
 
     def claim(self, seconds: float, *, now: float) -> bool:

@@ -78,7 +78,6 @@ class Runtime:
             netns.delete(str(path))
             raise
         made = Sandbox(**{**asdict(made), "seconds": round(time.monotonic() - started, 6)})
-        files.make_folder(self._state)
         files.replace(self._file(made), json.dumps(made.document()).encode(), durable=False)
         return made, result.dump(answer, self._config.cni_version)
 
