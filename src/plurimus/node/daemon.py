@@ -46,6 +46,8 @@ from plurimus.version import VERSION
 
 DEFAULT_CONFIG = Path("/etc/cni/net.d/multus.d/daemon-config.json")
 
+_OBJECTS = 10_000
+"""How many more there may be before those that nobody can reach are looked for; a request makes about a thousand."""
 DRAINING = 25.0
 """Seconds running requests get at the end: less than the 30 a pod has between SIGTERM and SIGKILL."""
 
@@ -137,7 +139,9 @@ async def run(config: ConfigFile) -> None:
             background.append(asyncio.create_task(world.cluster.run()))
             if not await _before(stop, _wait_for_copies(world.cluster)):
                 return
-        gc.freeze()  # what a daemon is made of stays: no collection shall walk it during a request
+        # what a daemon is made of stays: no collection shall walk it during a request, and few shall fall into one
+        gc.freeze()
+        gc.set_threshold(_OBJECTS, 10, 10)
         await server.start(listener.socket)
         _log.info("ready", version=VERSION, socket=str(listener.path), cniDir=merged.cni_dir)
         if own is not None:  # the runtime calls the node ready once it is there, so it comes last
