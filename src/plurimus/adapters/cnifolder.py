@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from pathlib import Path
 
 from plurimus.adapters import files
 from plurimus.cni.errors import ConfigError
+
+_MARK = ".kept"
 
 
 class CniFolder:
@@ -13,6 +17,7 @@ class CniFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._mark: int | None = None
 
     def names(self) -> list[str]:
         """The names of the files, in order; a missing folder has none."""
@@ -55,6 +60,34 @@ class CniFolder:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise _error(path, error) from error
+
+    def hold(self) -> None:
+        """Mark the folder as one that this process keeps, for as long as it lives."""
+        if self._mark is None:
+            self._mark = self._marked(fcntl.LOCK_SH, os.O_CREAT)
+
+    def is_held(self) -> bool:
+        """Whether a process keeps it."""
+        if not (self.path / _MARK).exists():
+            return False
+        mark = self._marked(fcntl.LOCK_EX, 0)
+        if mark is not None:
+            os.close(mark)
+        return mark is None
+
+    def _marked(self, how: int, flags: int) -> int | None:
+        """The open mark, locked; None where others have it in a way that forbids that."""
+        path = self.path / _MARK
+        try:
+            mark = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
+            try:
+                fcntl.flock(mark, how | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(mark)
+                return None
+        except OSError as error:
+            raise _error(path, error) from error
+        return mark
 
 
 def _error(path: Path, error: OSError) -> ConfigError:

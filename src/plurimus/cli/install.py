@@ -10,8 +10,10 @@ from pathlib import Path
 import click
 
 from plurimus.adapters import daemonsocket
+from plurimus.adapters.cnifolder import CniFolder
 from plurimus.cli import output
 from plurimus.cni.errors import ConfigError
+from plurimus.core import cnifolder
 from plurimus.node import install as node
 from plurimus.node.install import Step
 from plurimus.node.listener import NAME
@@ -65,6 +67,8 @@ def uninstall(bin_dir: Path, conf_dir: Path, cni_dir: Path, socket_dir: Path, fo
     """Remove the CNI configuration and, once no pod needs it, the shim from this node."""
     if not force and _serves(socket_dir / NAME):
         raise ConfigError(f"a daemon is listening on {socket_dir / NAME} and would put everything back; stop it first")
+    if not force and CniFolder(conf_dir / cnifolder.KEPT).is_held():
+        raise ConfigError(f"`plurimus thin` keeps {conf_dir} and would put everything back; stop it first")
     _show(asyncio.run(node.uninstall(bin_dir=bin_dir, conf_dir=conf_dir, cni_dir=cni_dir, force=force)), output)
 
 

@@ -17,6 +17,8 @@ OURS = "00-plurimus"
 MULTUS = "00-multus"
 ASIDE = ".replaced-by-plurimus"
 """What the name of a file of Multus gets at its end when we take its place."""
+KEPT = "plurimus.d"
+"""The folder in it with what calls need on a node without a daemon."""
 CILIUM_ASIDE = ".cilium_bak"
 
 _LOADED = (".conf", ".conflist", ".json")

@@ -86,8 +86,10 @@ async def uninstall(*, bin_dir: Path, conf_dir: Path, cni_dir: Path, force: bool
         if not keep:
             CniFolder(bin_dir).remove(path.name)
         steps.append(Step(str(path), "kept", why) if keep else Step(str(path), "removed"))
+    if not keep:
+        steps += _remove_kept(CniFolder(conf_dir / cnifolder.KEPT))
     if not pods and not owed:
-        for folder in (cni_dir / ".spool", cni_dir / "results", cni_dir):
+        for folder in (cni_dir / ".spool", cni_dir / ".locks", cni_dir / "results", cni_dir):
             with contextlib.suppress(OSError):  # what holds anything stays
                 folder.rmdir()
                 steps.append(Step(str(folder), "removed", "it was empty"))
@@ -113,6 +115,15 @@ def _remove_configurations(folder: CniFolder) -> Iterator[Step]:
         if name.startswith(cnifolder.OURS) or aside or _names_us(folder.path / name):
             folder.remove(name)
             yield Step(str(folder.path / name), "removed")
+
+
+def _remove_kept(folder: CniFolder) -> Iterator[Step]:
+    """What calls need on a node without a daemon, a token among it; it goes with the shim, which starts them."""
+    for name in folder.names():
+        folder.remove(name)
+        yield Step(str(folder.path / name), "removed")
+    with contextlib.suppress(OSError):  # there is none, or another program's file is in it
+        folder.path.rmdir()
 
 
 def _names_us(path: Path) -> bool:

@@ -25,12 +25,11 @@ from plurimus.adapters.kubeconfig import Access
 from plurimus.cni import gojson
 from plurimus.cni.conf import NetworkConfig
 from plurimus.cni.errors import ConfigError, PlurimusError
-from plurimus.core import generate
+from plurimus.core import cnifolder, generate
 from plurimus.core.config import ConfigFile
 from plurimus.node import cniconfig
 from plurimus.node.once import NODE_NAME
 
-FOLDER = "plurimus.d"
 PROGRAM, KUBECONFIG = "program", "kubeconfig"
 MODULE = ("-m", "plurimus.cli.cni")
 _ANSWER_TIMEOUT = 30.0
@@ -55,7 +54,7 @@ class Keeper:
     ) -> None:
         self._root = root
         self._program = _lines(program)
-        self._folder = CniFolder(Path(config.daemon.cni_config_dir) / FOLDER)
+        self._folder = CniFolder(Path(config.daemon.cni_config_dir) / cnifolder.KEPT)
         self._trouble = ""
         self._access = access
         self._names = {name: self._on_node(self._folder.path / name) for name in (PROGRAM, KUBECONFIG)}
@@ -66,6 +65,7 @@ class Keeper:
         while True:
             try:
                 self.look()
+                self._folder.hold()
             except Exception:  # noqa: BLE001 - the token must be kept fresh, whatever was wrong this time
                 _log.exception("keeping the node failed for a reason nobody foresaw")
             await asyncio.sleep(cniconfig.PERIOD)

@@ -15,7 +15,7 @@ from plurimus.cli.main import root
 from plurimus.cni.version import SUPPORTED
 from plurimus.version import VERSION
 
-COMMANDS = ["daemon", "explain", "install", "uninstall", "doctor", "sandbox", "version", "completion"]
+COMMANDS = ["daemon", "thin", "explain", "install", "uninstall", "doctor", "sandbox", "version", "completion"]
 
 
 def run(*argv: str) -> str:

@@ -216,3 +216,20 @@ async def test_the_shim_goes_all_the_same_by_force(node: Node) -> None:
     (step,) = await node.uninstall(force=True)
     assert step == Step(str(node.bin / "plurimus"), "removed")
     assert (node.state / "sandbox1").exists()
+
+
+async def test_what_a_node_without_a_daemon_has_goes_with_the_shim(node: Node) -> None:
+    """F71, F79: a token among it; a runtime that keeps configurations still needs it to delete pods."""
+    await node.install()
+    kept = node.conf / "plurimus.d"
+    kept.mkdir()
+    for name in ("program", "kubeconfig", ".kept"):
+        (kept / name).write_text("")
+    (node.state / "sandbox1").write_text("[]")
+    (node.state / ".locks").mkdir()
+    assert [step.done for step in await node.uninstall()] == ["kept"]
+    assert sorted(entry.name for entry in kept.iterdir()) == [".kept", "kubeconfig", "program"]
+    (node.state / "sandbox1").unlink()
+    assert {step.done for step in await node.uninstall()} == {"removed"}
+    assert not kept.exists()
+    assert not node.state.exists()
