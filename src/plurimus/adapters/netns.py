@@ -100,6 +100,11 @@ def is_leftover(path: str) -> bool:
         os.close(handle)
 
 
+def is_gone(path: str) -> bool:
+    """Whether there is no namespace at `path` any more; no, where its folder cannot be seen from here either."""
+    return is_leftover(path) or (bool(path) and Path(path).parent.is_dir() and not Path(path).exists())
+
+
 def create(path: str) -> None:
     """Make a namespace that lives until `delete`, its loopback down, as `ip netns add` does.
 

@@ -12,6 +12,7 @@ import click
 from plurimus.adapters import daemonsocket
 from plurimus.adapters.cnifolder import CniFolder
 from plurimus.cli import output
+from plurimus.cli.output import log_to_stderr
 from plurimus.cni.errors import ConfigError
 from plurimus.core import cnifolder
 from plurimus.node import install as node
@@ -64,7 +65,8 @@ def install(bin_dir: Path, conf_dir: Path, shim: Path | None, replace_multus: bo
 @click.option("--force", is_flag=True, help="Even while the daemon runs, and though pods are left.")
 @output.FORMAT
 def uninstall(bin_dir: Path, conf_dir: Path, cni_dir: Path, socket_dir: Path, force: bool, output: str) -> None:
-    """Remove the CNI configuration and, once no pod needs it, the shim from this node."""
+    """Remove the CNI configuration from this node, what deleted pods still hold and, once no pod needs it, the shim."""
+    log_to_stderr()
     if not force and _serves(socket_dir / NAME):
         raise ConfigError(f"a daemon is listening on {socket_dir / NAME} and would put everything back; stop it first")
     if not force and CniFolder(conf_dir / cnifolder.KEPT).is_held():

@@ -22,6 +22,7 @@ from plurimus.adapters.spool import SpoolFiles
 from plurimus.cni import gojson
 from plurimus.cni.errors import ConfigError, PlurimusError
 from plurimus.core import cnifolder, generate
+from plurimus.node.settle import settle
 
 PROGRAM = "plurimus"
 MULTUS_PROGRAMS = ("multus", "multus-shim")
@@ -70,12 +71,16 @@ async def install(shim: Path, *, bin_dir: Path, conf_dir: Path, replace_multus: 
 
 
 async def uninstall(*, bin_dir: Path, conf_dir: Path, cni_dir: Path, force: bool) -> list[Step]:
-    """Remove our CNI configuration, and the shim once no pod needs it any more (`force`: in any case).
+    """Remove our CNI configuration, what pods that are gone still hold, and the shim once no pod needs it any more.
+
+    `force` removes that in any case.
 
     Raises:
         ConfigError, AttachmentError: what cannot be done; the steps before it are.
     """
     steps = list(_remove_configurations(CniFolder(conf_dir)))
+    settled = await settle(bin_dir=bin_dir, cni_dir=cni_dir)
+    steps += [Step(str(cni_dir / each), "removed", "its pod is gone; what it had is free") for each in settled]
     pods = len(await RecordFiles(cni_dir).container_ids())
     owed = len(SpoolFiles(cni_dir / ".spool").pending())
     why = f"{pods} pods on record, {owed} DELs owed: they are deleted by it; uninstall again once they are gone"

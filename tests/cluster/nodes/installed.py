@@ -70,7 +70,7 @@ class Installed(Plurimus):
     def _take_down(self) -> None:
         self.daemon.stop()
         for path in (*CONFIGURATIONS.glob("00-*"), *(PLUGINS / name for name in self.programs()), DAEMON_FILE):
-            path.unlink()
+            path.unlink(missing_ok=True)
         self.restart_runtime()
 
     def _configure(self, **config: Any) -> None:

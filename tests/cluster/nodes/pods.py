@@ -8,6 +8,7 @@ from typing import Any
 from plurimus.model.pod import DEFAULT_NETWORK, NETWORK_STATUS, NETWORKS
 from tests.cluster import objects
 from tests.cluster.client import Client, Object, Refused
+from tests.cluster.node import Node
 from tests.cluster.waiting import eventually
 from tests.node.snapshot import ip_json
 
@@ -72,6 +73,13 @@ def addresses(netns: str) -> dict[str, list[str]]:
                          if each["family"] == "inet"]
         for link in ip_json("addr", namespace=netns) if link["ifname"] != "lo"
     }  # fmt: skip
+
+
+def unchanged(admin: Client, node: Node, name: str, namespace: str) -> tuple[Any, ...]:
+    """What changes when a pod that runs is made anew, is restarted, or loses an interface."""
+    (container,) = running(admin, name, namespace)["containerStatuses"]
+    sandbox = node.sandbox(namespace, name)
+    return sandbox, addresses(sandbox.netns), container["containerID"], container["restartCount"]
 
 
 def try_again(admin: Client, name: str, namespace: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ from tests.cluster.node import Node
 from .installed import CONFLIST, Installed
 from .multus import GENERATED, Multus
 from .places import PLUGINS
-from .pods import addresses, delete, network_status, pod, running
+from .pods import addresses, delete, network_status, pod, running, unchanged
 
 
 @pytest.fixture
@@ -30,14 +29,6 @@ def multus(node: Node, control_plane: ControlPlane, plurimus: Installed) -> Iter
     multus = Multus(plurimus.folder, node, control_plane)
     yield multus
     multus.end()
-
-
-def state_of(admin: Client, node: Node, name: str, namespace: str) -> tuple[Any, ...]:
-    """What changes when a pod is restarted, or loses an interface."""
-    status = running(admin, name, namespace)
-    (container,) = status["containerStatuses"]
-    sandbox = node.sandbox(namespace, name)
-    return sandbox, addresses(sandbox.netns), container["containerID"], container["restartCount"]
 
 
 def make(admin: Client, name: str, namespace: str) -> None:
@@ -59,7 +50,7 @@ def test_pods_of_multus_go_on_and_are_deleted_by_plurimus_once_it_has_taken_the_
     multus.start()
     plurimus.restart_runtime()
     make(admin, "old", namespace)
-    old = state_of(admin, node, "old", namespace)
+    old = unchanged(admin, node, "old", namespace)
     assert old[1].keys() == {"eth0", "net1"}
     assert not made_by_ours(plurimus, node, "old", namespace)
 
@@ -71,7 +62,7 @@ def test_pods_of_multus_go_on_and_are_deleted_by_plurimus_once_it_has_taken_the_
     assert plurimus.configurations() == [CONFLIST.name, "10-primary.conflist"]
     make(admin, "new", namespace)
     assert made_by_ours(plurimus, node, "new", namespace)
-    assert state_of(admin, node, "old", namespace) == old
+    assert unchanged(admin, node, "old", namespace) == old
     assert [each["name"] for each in network_status(admin, "new", namespace)] == ["primary", f"{namespace}/rail"]
 
     for name in ("old", "between", "new"):
@@ -89,7 +80,7 @@ def test_pods_of_plurimus_go_on_and_are_deleted_by_multus_once_it_has_the_node_b
     plurimus.start()
     plurimus.restart_runtime()
     make(admin, "old", namespace)
-    old = state_of(admin, node, "old", namespace)
+    old = unchanged(admin, node, "old", namespace)
     assert made_by_ours(plurimus, node, "old", namespace)
 
     plurimus.daemon.stop(kindly=True)
@@ -100,7 +91,7 @@ def test_pods_of_plurimus_go_on_and_are_deleted_by_multus_once_it_has_the_node_b
     multus.start()
     assert plurimus.configurations() == [GENERATED.name, "10-primary.conflist"]
     plurimus.restart_runtime()
-    assert state_of(admin, node, "old", namespace) == old
+    assert unchanged(admin, node, "old", namespace) == old
 
     # a pod of its own Multus would not delete whole: its scratch file has not all of a list given by path
     delete(admin, "old", namespace)

@@ -1,0 +1,65 @@
+"""What pods that are gone still hold on a node whose runtime does not ask us any more, given back.
+
+containerd deletes a pod by the configuration it reads at that time.  Once that is not ours, it calls the default
+network alone, whatever else the pod had; the pod's record knows the rest.  A pod is gone where its network namespace
+is, and where that cannot be told it is taken to live.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import structlog
+
+from plurimus.adapters import netns
+from plurimus.adapters.records import RecordFiles
+from plurimus.adapters.results import ResultFiles
+from plurimus.cni import gojson, version
+from plurimus.cni.errors import PlurimusError
+from plurimus.core import record
+from plurimus.core.config import ConfigFile, DaemonConfig
+from plurimus.node import once
+from plurimus.node.context import Request
+from plurimus.node.recovery import Debts
+from plurimus.node.request import Requests
+
+_log = structlog.get_logger(__name__)
+
+
+async def settle(*, bin_dir: Path, cni_dir: Path) -> list[str]:
+    """Pay the DELs that are owed, and undo the sandboxes that are gone; the container IDs of the latter.
+
+    What fails stays on record and is logged.
+
+    Raises:
+        AttachmentError: the folder cannot be read.
+    """
+    stdin = {"cniVersion": version.CURRENT, "name": "settle", "cniDir": str(cni_dir), "binDir": str(bin_dir)}
+    config = ConfigFile(DaemonConfig(), stdin, ())
+    world = once.make_world(config, None)
+    requests = Requests(config, world)
+    requests.cni_dirs = {str(cni_dir)}
+    await Debts(world.spool, requests, time.monotonic).pay()
+    settled = []
+    for container_id in await RecordFiles(cni_dir).container_ids():
+        if not netns.is_gone(await _namespace_of(container_id, cni_dir)):
+            continue
+        env = {"CNI_COMMAND": "DEL", "CNI_CONTAINERID": container_id, "CNI_IFNAME": "eth0", "CNI_PATH": str(bin_dir)}
+        try:
+            await requests.handle(Request(env, gojson.encode(stdin).encode()))
+        except PlurimusError as error:
+            _log.error("a pod that is gone cannot be undone", container=container_id, error=str(error))
+        else:
+            settled.append(container_id)
+    return settled
+
+
+async def _namespace_of(container_id: str, cni_dir: Path) -> str:
+    """Where its network namespace was; empty where nobody knows."""
+    try:
+        plan = record.decode(await RecordFiles(cni_dir).load(container_id) or b"", container_id=container_id)
+    except ValueError:
+        return ""
+    entries = await ResultFiles(cni_dir / "results").entries(container_id)
+    return plan.netns or next((entry.netns for entry in entries if entry.netns), "")
