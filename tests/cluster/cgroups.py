@@ -22,12 +22,16 @@ class ControlGroup:
         unified = (_MOUNTED / "cgroup.controllers").exists()
         hierarchies = [_MOUNTED] if unified else [path for path in _MOUNTED.iterdir() if not path.is_symlink()]
         self._roots = [hierarchy / name for hierarchy in hierarchies]
+        self._runtime = self._roots[0] / "runtime"
+        self.make()
+
+    def make(self) -> None:
+        """Make it anew, empty."""
         for root in self._roots:
             root.mkdir()
             if root.parent.name == "cpuset":
                 for file in ("cpuset.cpus", "cpuset.mems"):
                     (root / file).write_text((root.parent / file).read_text())
-        self._runtime = self._roots[0] / "runtime"
         self._runtime.mkdir()
 
     def joined_by(self, command: Sequence[str | Path]) -> list[str | Path]:

@@ -23,6 +23,7 @@ from .waiting import eventually
 
 ADDRESS = "198.51.100.1"
 PODS = "10.244.0.0/24"
+KUBELET = Path("/var/lib/kubelet")
 _LINK = "node0"
 _CRI = "io.kubernetes.cri"
 
@@ -68,17 +69,7 @@ class Node:
     def __enter__(self) -> Self:
         self._links = {link["ifname"] for link in ip_json("link")}
         try:
-            # as on a machine that was booted; pods see what is mounted later
-            subprocess.run(["mount", "--make-rshared", "/"], check=True)
-            self._show_kernel()
-            # kubelet wants an address that is not loopback's
-            ip("link", "add", _LINK, "type", "bridge")
-            ip("addr", "add", f"{ADDRESS}/24", "dev", _LINK)
-            ip("link", "set", _LINK, "up")
-            # there is no kube-proxy: what comes to the service's address has come to the API server
-            ip("addr", "add", f"{SERVICE_ADDRESS}/32", "dev", _LINK)
-            self.containerd.start()
-            self.kubelet.start()
+            self.boot()
             eventually(lambda: self._conditions().get("Ready") == "True")
         except BaseException:
             self.__exit__()
@@ -86,6 +77,38 @@ class Node:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end()
+        for state in ("containerd", "kubelet"):
+            shutil.rmtree(self.folder / state, ignore_errors=True)
+
+    def boot(self) -> None:
+        """Start it; it is not waited for until it is ready."""
+        # as on a machine that was booted; pods see what is mounted later
+        subprocess.run(["mount", "--make-rshared", "/"], check=True)
+        self._show_kernel()
+        self._show_kubelet()
+        # kubelet wants an address that is not loopback's
+        ip("link", "add", _LINK, "type", "bridge")
+        ip("addr", "add", f"{ADDRESS}/24", "dev", _LINK)
+        ip("link", "set", _LINK, "up")
+        # there is no kube-proxy: what comes to the service's address has come to the API server
+        ip("addr", "add", f"{SERVICE_ADDRESS}/32", "dev", _LINK)
+        self.containerd.start()
+        self.kubelet.start()
+
+    def lose_power(self) -> None:
+        """All that runs is gone at once, and so are all links and /run; what is on a disk stays."""
+        self._end()
+        self._group.make()
+        shutil.rmtree(self.folder / "containerd/state")
+        for path in Path("/run").iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        Path("/run/netns").mkdir()
+
+    def _end(self) -> None:
         self.kubelet.stop()
         self.containerd.stop()
         self._group.remove()
@@ -93,8 +116,6 @@ class Node:
             if link["ifname"] not in self._links and "master" not in link:
                 subprocess.run(["ip", "link", "del", link["ifname"]], check=False, capture_output=True)
         self._unmount()
-        for state in ("containerd", "kubelet"):
-            shutil.rmtree(self.folder / state, ignore_errors=True)
 
     def sandbox(self, namespace: str, pod: str) -> Sandbox:
         """The one sandbox of a pod."""
@@ -152,8 +173,16 @@ class Node:
             shown.write_text(value + "\n")
             subprocess.run(["mount", "--bind", shown, f"/proc/sys/{key}"], check=True)
 
+    def _show_kubelet(self) -> None:
+        """Have kubelet's folder where device plugins look for it, which no flag of kubelet's changes."""
+        own = self.folder / "kubelet"
+        for folder in (own, KUBELET):
+            folder.mkdir(parents=True, exist_ok=True)
+        for what in (("--bind", own, KUBELET), ("--make-private", KUBELET), ("--make-shared", KUBELET)):
+            subprocess.run(["mount", *what], check=True)
+
     def _unmount(self) -> None:
-        below = (str(self.folder) + "/", "/run/netns/cni-", *(f"/proc/sys/{key}" for key in KERNEL))
+        below = (str(self.folder) + "/", str(KUBELET), "/run/netns/cni-", *(f"/proc/sys/{key}" for key in KERNEL))
         points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
         for point in reversed(points):
             if point.startswith(below):

@@ -42,9 +42,7 @@ class Plurimus:
 
     def __enter__(self) -> Self:
         try:
-            ip("link", "add", UPLINK, "type", "veth", "peer", "name", f"{UPLINK}-peer")
-            for link in (UPLINK, f"{UPLINK}-peer"):
-                ip("link", "set", link, "up")
+            self.plug_in()
             deployed.apply(self._control_plane.admin)
             self._set_up()
         except BaseException:
@@ -56,6 +54,13 @@ class Plurimus:
         self._take_down()
         if UPLINK in self._links():
             ip("link", "delete", UPLINK)
+
+    @staticmethod
+    def plug_in() -> None:
+        """Give the node its uplink, which it has while nobody takes its power."""
+        ip("link", "add", UPLINK, "type", "veth", "peer", "name", f"{UPLINK}-peer")
+        for link in (UPLINK, f"{UPLINK}-peer"):
+            ip("link", "set", link, "up")
 
     @contextmanager
     def configured(self, **config: Any) -> Iterator[None]:
