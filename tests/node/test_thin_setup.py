@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+import plurimus
 
 from .cluster import Cluster
 from .daemon import PLURIMUS
@@ -156,3 +161,35 @@ def test_a_configuration_of_ones_own_is_copied(cluster: Cluster, tmp_path: Path)
     assert once(cluster).returncode == 0
     assert json.loads((cluster.etc / "00-own.conf").read_text()) == own
     assert (cluster.etc / "plurimus.d/program").exists()
+
+
+def copied_python(folder: Path) -> str:
+    """A Python with its loader and libraries in `folder`, as a container would put it there; what starts it."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "lib").mkdir()
+    python = Path(sys.executable).resolve()
+    shutil.copy(python, folder / "bin/python3")
+    words = subprocess.run(["ldd", python], capture_output=True, text=True, check=True).stdout.split()
+    for library in {word for word in words if word.startswith("/")}:
+        shutil.copy(library, folder / "lib")
+    (loader,) = (folder / "lib").glob("ld-*")
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    (folder / "lib" / version).symlink_to(sysconfig.get_path("stdlib"))
+    packages = f"{sysconfig.get_path('purelib')}:{Path(plurimus.__file__).parent.parent}"
+    return f"PYTHONHOME={folder} PYTHONPATH={packages} {loader} --library-path {folder}/lib {folder}/bin/python3 -s -P"
+
+
+def test_a_python_that_a_container_copied_to_the_node_is_started_by_its_own_loader(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """Decision 14: several words, and variables before them; the node itself needs no Python."""
+    install(cluster)
+    done = once(cluster, "--python", copied_python(tmp_path / "opt"))
+    assert done.returncode == 0, done.stderr
+    words = (cluster.etc / "plurimus.d/program").read_text().splitlines()
+    assert words[0] == f"PYTHONHOME={tmp_path}/opt"
+    assert words[-2:] == ["-m", "plurimus.cli.cni"]
+    sandbox = cluster.sandbox_of_runtime()
+    run(cluster, sandbox, "ADD").succeeded()
+    run(cluster, sandbox, "DEL").succeeded()
+    assert cluster.made() == [f"ADD {sandbox.id}", f"DEL {sandbox.id}"]

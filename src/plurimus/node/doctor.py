@@ -44,10 +44,11 @@ async def findings(path: Path, *, now: float) -> list[Finding]:
         return [problem("configuration", str(error), "mend the daemon's file; the daemon does not start with it")]
     found = [ok("configuration", f"{path} can be read")]
     found += [warning("configuration", text, "mend or remove the key") for text in config.warnings]
-    found += [await _socket(config)]
+    alone = examine.alone(config)
+    found += [examine.program(Path(str(alone["program"]))) if alone else await _socket(config)]
     found += examine.folder(config)
     found += examine.programs(config)
-    found += [finding async for finding in _cluster(config, now)]
+    found += [finding async for finding in _cluster(config, str(alone.get("kubeconfig") or ""), now)]
     found += [finding async for finding in _state(config)]
     return found
 
@@ -63,14 +64,15 @@ async def _socket(config: ConfigFile) -> Finding:
     return ok("daemon", f"it answers at {path}")
 
 
-async def _cluster(config: ConfigFile, now: float) -> AsyncIterator[Finding]:
+async def _cluster(config: ConfigFile, path: str, now: float) -> AsyncIterator[Finding]:
+    """`path` is the kubeconfig of calls on a node without a daemon."""
     if config.daemon.manifests:
         there = Path(config.daemon.manifests).is_dir()
         text = f"the folder {config.daemon.manifests} is the cluster"
         yield ok("cluster", text) if there else problem("cluster", f"{text}, and missing", "mend the key 'manifests'")
         return
     try:
-        access = kubeconfig.find(netconf.parse({}, overlay=config.overlay).kubeconfig)
+        access = kubeconfig.find(path or netconf.parse({}, overlay=config.overlay).kubeconfig)
     except PlurimusError as error:
         yield problem("cluster", str(error), "mend the kubeconfig, or the key 'kubeconfig'")
         return

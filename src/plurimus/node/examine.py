@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 from plurimus.adapters.cnifolder import CniFolder
 from plurimus.adapters.confdir import ConfDirectories
 from plurimus.adapters.plugins import Executables
-from plurimus.cni.conf import NetworkConfig
+from plurimus.cni import conf
+from plurimus.cni.conf import NetworkConfig, PluginConf
 from plurimus.cni.errors import PlurimusError
 from plurimus.core import cnifolder, generate, netconf
 from plurimus.core.config import ConfigFile
@@ -102,9 +104,10 @@ def programs(config: ConfigFile) -> Iterator[Finding]:
     if node is not None:
         wanted = [(node.types[0], wanted[0][1])]
     default = merged.cluster_network or (str(node.plugins[0].get("clusterNetwork") or "") if node else "")
-    if "/" in default:
+    inline = merged.delegates or list(node.plugins[0].get("delegates") or () if node else ())
+    if "/" in default or inline:
         try:
-            types = ConfDirectories().load(default).types
+            types = ConfDirectories().load(default).types if "/" in default else conf.parse(inline[0]).types
             wanted += [(kind, "see that the default network's own daemon installs it in") for kind in types]
         except PlurimusError as error:
             yield problem("default network", str(error), "see that its own daemon runs; pods wait for it")
@@ -114,6 +117,26 @@ def programs(config: ConfigFile) -> Iterator[Finding]:
                 yield ok("plugin", find(kind, (merged.bin_dir,)))
             except PlurimusError as error:
                 yield problem("plugin", str(error), f"{todo} {merged.bin_dir}")
+
+
+def alone(config: ConfigFile) -> PluginConf:
+    """The plugin of the node's CNI configuration where it works without a daemon, else an empty one."""
+    kept = kept_name(config)
+    node = _read(CniFolder(Path(config.daemon.cni_config_dir)), kept) if kept else None
+    return node.plugins[0] if node and node.plugins[0].get("program") else {}
+
+
+def program(path: Path) -> Finding:
+    """Whether calls can become what the file at `path` names."""
+    todo = "plurimus thin, which writes that file, and see its log"
+    try:
+        words = path.read_text().splitlines()
+    except OSError as error:
+        return problem("program", f"{path}: {error.strerror}", todo)
+    command = next((word for word in words if "=" not in word.partition("/")[0]), "")
+    if not os.access(command, os.X_OK):
+        return problem("program", f"{path}: its program {command!r} cannot be run", todo)
+    return ok("program", f"calls run {command} once each; there is no daemon")
 
 
 def _read(cni: CniFolder, name: str) -> NetworkConfig | None:
