@@ -15,6 +15,7 @@ from tests.cluster.node import Node
 from tests.cluster.waiting import eventually
 
 from .pods import addresses, delete, network_status, pod, running, said
+from .test_requests import ADD, asked
 from .thin import Thin
 
 
@@ -30,7 +31,7 @@ def thin(
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_a_pod_has_its_networks_without_a_daemon_and_leaves_nothing(
-    node: Node, thin: Thin, admin: Client, namespace: str, count: int
+    node: Node, thin: Thin, control_plane: ControlPlane, admin: Client, namespace: str, count: int
 ) -> None:
     """F1, F2, F27, F40, F44, F79; spec sections 3.4, 3.5 and 8.2: also while nothing keeps the node."""
     before = thin.left()
@@ -54,6 +55,11 @@ def test_a_pod_has_its_networks_without_a_daemon_and_leaves_nothing(
         assert said(admin, "trainer", namespace, "AddedInterface") == ("Normal", "AddedInterface", "\n".join(lines))
         delete(admin, "trainer", namespace)
         thin.is_as(before)
+        # a request is written down once it was answered; a DEL makes none
+        eventually(lambda: len(asked(control_plane, namespace)) >= 3 + count)
+        assert asked(control_plane, namespace) == sorted(
+            [*ADD, ("get", "pods"), *[("get", "network-attachment-definitions")] * count]
+        )
     finally:
         thin.daemon.start()
 
