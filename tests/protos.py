@@ -9,7 +9,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _SCALARS = {"string": _FIELD.TYPE_STRING, "int64": _FIELD.TYPE_INT64, "uint64": _FIELD.TYPE_UINT64,
-            "bool": _FIELD.TYPE_BOOL}  # fmt: skip
+            "int32": _FIELD.TYPE_INT32, "bool": _FIELD.TYPE_BOOL}  # fmt: skip
 
 
 def _messages(package: str, schema: dict[str, str]) -> Any:
@@ -67,6 +67,10 @@ DEVICE_PLUGIN = _messages(
         "ContainerAllocateRequest": "1 devices_ids *string",
         "AllocateResponse": "1 container_responses *ContainerAllocateResponse",
         "ContainerAllocateResponse": "",
+        "PreferredAllocationRequest": "1 container_requests *ContainerPreferredAllocationRequest",
+        "ContainerPreferredAllocationRequest": "1 available *string, 2 must_include *string, 3 allocation_size int32",
+        "PreferredAllocationResponse": "1 container_responses *ContainerPreferredAllocationResponse",
+        "ContainerPreferredAllocationResponse": "1 chosen *string",
     },
 )
 """k8s.io/kubelet: pkg/apis/deviceplugin/v1beta1."""

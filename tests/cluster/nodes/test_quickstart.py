@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,19 +15,26 @@ from tests.cluster.client import Client
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.node import Node
 from tests.cluster.waiting import eventually
+from tests.node.snapshot import ip
 
+from .deviceplugin import DevicePlugin
 from .plurimus import UPLINK, Plurimus
 from .pods import addresses, delete, network_status, running
 from .whereabouts import Whereabouts
 
+RESOURCE = "intel.com/sriov_rdma"
+DEVICES = {"0000:03:02.0": [0], "0000:03:02.1": [0]}
 DEFINITION = """\
 apiVersion: k8s.cni.cncf.io/v1
 kind: NetworkAttachmentDefinition
 metadata:
   name: sriov-rdma
+  annotations:
+    k8s.v1.cni.cncf.io/resourceName: intel.com/sriov_rdma
 spec:
-  config: '{"type":"macvlan","master":"%s","vlan":100,"ipam":{"type":"whereabouts","range":"10.56.0.0/16"}}'
-"""
+  config: '{"type":"sriov","vlan":100,"ipam":{"type":"whereabouts","range":"10.56.0.0/16"}}'
+""".replace('"type":"sriov"', '"type":"macvlan"')
+"""As it is for SR-IOV, but for the type: macvlan goes on top of the link of the node's default route."""
 POD = f"""\
 apiVersion: v1
 kind: Pod
@@ -38,7 +48,25 @@ spec:
     - name: waits
       image: {images.WAITS}
       imagePullPolicy: Never
+      resources:
+        limits:
+          {RESOURCE}: "1"
 """
+
+
+@pytest.fixture
+def default_route(plurimus: Plurimus) -> Iterator[None]:
+    """A node has one; here it leads to the uplink."""
+    ip("route", "add", "default", "dev", UPLINK)
+    yield
+    ip("route", "delete", "default", "dev", UPLINK)
+
+
+@pytest.fixture
+def device_plugin(plurimus: Plurimus, node: Node, admin: Client) -> Iterator[DevicePlugin]:
+    """What tells kubelet of the node's devices."""
+    with DevicePlugin(RESOURCE, DEVICES, admin, node.name) as device_plugin:
+        yield device_plugin
 
 
 @pytest.fixture
@@ -51,18 +79,27 @@ def whereabouts(
         yield whereabouts
 
 
+def attached(plurimus: Plurimus, name: str) -> dict[str, Any]:
+    """The configuration that an attachment was made with, as libcni's result cache has it."""
+    cached = json.loads((plurimus.state / "results" / name).read_text())
+    config: dict[str, Any] = json.loads(base64.b64decode(cached["config"]))
+    return config
+
+
 def test_the_quick_start_gives_a_pod_eth0_and_net1_with_an_address_of_the_whole_cluster(
     node: Node,
     plurimus: Plurimus,
     control_plane: ControlPlane,
     admin: Client,
     whereabouts: Whereabouts,
+    device_plugin: DevicePlugin,
+    default_route: None,
     namespace: str,
     tmp_path: Path,
 ) -> None:
-    """F1, F27, F40, F45; spec section 9: whereabouts as IPAM."""
+    """F1, F27, F40, F45, F48, F51; spec section 9: whereabouts as IPAM, a device plugin."""
     before = plurimus.left()
-    (tmp_path / "definition.yaml").write_text(DEFINITION % UPLINK)
+    (tmp_path / "definition.yaml").write_text(DEFINITION)
     (tmp_path / "pod.yaml").write_text(POD)
     for name, said in (("definition", "networkattachmentdefinition"), ("pod", "pod/trainer")):
         applied = control_plane.kubectl("apply", "--filename", str(tmp_path / f"{name}.yaml"), namespace=namespace)
@@ -78,6 +115,9 @@ def test_the_quick_start_gives_a_pod_eth0_and_net1_with_an_address_of_the_whole_
     described = control_plane.kubectl("describe", "pod", "trainer", namespace=namespace)
     assert f"Add net1 [10.56.0.1/16] from {namespace}/sriov-rdma" in described
     assert whereabouts.allocations() == [f"{namespace}/trainer"]
+    config = attached(plurimus, f"sriov-rdma-{node.sandbox(namespace, 'trainer').id}-net1")
+    assert [[config["deviceID"]]] == device_plugin.allocated
+    assert (config["pciBusID"], config["vlan"]) == (config["deviceID"], 100)
     delete(admin, "trainer", namespace)
     plurimus.is_as(before)
     eventually(lambda: whereabouts.allocations() == [])
