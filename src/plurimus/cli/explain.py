@@ -16,7 +16,7 @@ from plurimus.cni.errors import ConfigError
 from plurimus.core import netconf, order
 from plurimus.core.plan import Attachment, Plan
 from plurimus.node import daemon as node
-from plurimus.node import planning
+from plurimus.node import cniconfig, planning
 
 CONTAINER_ID = "explained"
 
@@ -25,8 +25,9 @@ CONTAINER_ID = "explained"
 @click.argument("pod")
 @click.option(
     "--config",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=node.DEFAULT_CONFIG,
+    show_default=True,
     help="The daemon's configuration file, which names the cluster.",
 )
 @output.FORMAT
@@ -51,7 +52,8 @@ async def _plan(name: str, config: Path) -> tuple[Plan, bool]:
     try:
         pod = await pods.find(world.cluster, name)
         env = Environment("ADD", CONTAINER_ID, "", "eth0", pods.runtime_args(pod, CONTAINER_ID))
-        plan, _ = await planning.make_plan(env, netconf.parse({}, overlay=loaded.overlay), world)
+        merged = netconf.parse(cniconfig.handed_over(loaded), overlay=loaded.overlay)
+        plan, _ = await planning.make_plan(env, merged, world)
     finally:
         await world.cluster.close()
     return plan, loaded.daemon.side_by_side

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -20,7 +20,7 @@ from plurimus.adapters.cnifolder import CniFolder
 from plurimus.cni import conf, version
 from plurimus.cni.conf import NetworkConfig
 from plurimus.cni.errors import Code, ConfigError, PlurimusError
-from plurimus.core import cnifolder, generate
+from plurimus.core import cnifolder, generate, netconf
 from plurimus.core.config import ConfigFile
 from plurimus.core.ports import ConfDir
 
@@ -217,6 +217,23 @@ class NodeConfig:
     @property
     def _path(self) -> str:
         return str(self._folder.path / self._source.name)
+
+
+def handed_over(config: ConfigFile) -> dict[str, Any]:
+    """What a runtime hands to the shim of the file that is in place; nothing where no daemon keeps one.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    daemon = config.daemon
+    name = cnifolder.NAME if daemon.multus_autoconfig_dir else ""
+    if daemon.multus_config_file not in ("", "auto"):
+        name = Path(daemon.multus_config_file).name
+    content = CniFolder(Path(daemon.cni_config_dir)).read(name) if name else None
+    if content is None:
+        return {}
+    there = conf.parse(content)
+    return netconf.decode(conf.derive(there, there.plugins[0]))
 
 
 def make(

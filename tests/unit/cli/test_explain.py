@@ -107,6 +107,19 @@ def test_what_is_logged_is_not_among_what_is_printed(tmp_path: Path) -> None:
     assert f"{tmp_path}/00.conf" in done.stderr
 
 
+def test_the_default_network_is_that_of_the_nodes_cni_configuration(tmp_path: Path) -> None:
+    """F65: where the daemon writes that, its own file does not name the network."""
+    config = node(tmp_path)
+    kept = json.loads(Path(config).read_text())
+    default = kept.pop("clusterNetwork")
+    Path(config).write_text(json.dumps(kept | {"cniConfigDir": str(tmp_path), "multusAutoconfigDir": str(tmp_path)}))
+    assert "clusterNetwork" in str(refused("b", "--config", config))
+    plugin = {"type": "plurimus", "clusterNetwork": default}
+    written = {"cniVersion": "1.1.0", "name": "plurimus", "plugins": [plugin]}
+    (tmp_path / "00-plurimus.conflist").write_text(json.dumps(written))
+    assert explain("b", "--config", config).splitlines()[3].split()[1:4] == ["eth0", "pods", "bridge"]
+
+
 def test_warnings_are_shown_to_people_too(tmp_path: Path) -> None:
     wanted = [{"name": "macvlan", "portMappings": [{"hostPort": 80, "containerPort": 80}]}]
     assert "\nwarning: network 'default/macvlan': " in explain("a", "--config", node(tmp_path, wanted))
