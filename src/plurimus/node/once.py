@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from plurimus.adapters import kubeconfig
@@ -57,7 +58,7 @@ async def serve(request: Request, say: Callable[[bytes], None]) -> int:
     try:
         stdin = netconf.decode(request.stdin)
         config = files.parse(request.stdin, what="the configuration on stdin")
-        logs.configure(config.daemon)
+        _log_as(config)
         merged = netconf.parse(stdin)
     except PlurimusError as error:
         say(encode_error(error))
@@ -73,6 +74,15 @@ async def serve(request: Request, say: Callable[[bytes], None]) -> int:
     if cluster is not None:
         await cluster.close()
     return status
+
+
+def _log_as(config: ConfigFile) -> None:
+    """Log where the configuration says; a file that cannot be opened keeps no pod from being deleted."""
+    try:
+        logs.configure(config.daemon)
+    except ConfigError as error:
+        logs.configure(msgspec.structs.replace(config.daemon, log_file="", log_to_stderr=True))
+        _log.warning("the log goes to standard error", error=str(error))
 
 
 def make_world(config: ConfigFile, cluster: Late | None) -> World:

@@ -1,0 +1,74 @@
+"""`python -m plurimus.cli.cni`: a process for one call."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NEEDED_BY_OTHERS = {"aiohttp", "yaml", "click", "rich", "http.client", "plurimus.node.daemon", "plurimus.node.server"}
+
+
+def imported(*modules: str) -> set[str]:
+    """What a fresh Python has in memory after importing these."""
+    code = f"import sys, {', '.join(modules)}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def call(stdin: bytes, **env: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-I", "-m", "plurimus.cli.cni"]
+    return subprocess.run(command, input=stdin, env=env, capture_output=True, check=False, timeout=60)
+
+
+def test_a_delete_brings_nothing_it_can_do_without() -> None:
+    """Decision 14: imports are most of what a call costs."""
+    found = imported("plurimus.cli.cni")
+    assert "plurimus.node.request" in found
+    assert found & NEEDED_BY_OTHERS == set()
+
+
+def test_asking_the_api_server_brings_no_more_than_pythons_own_client() -> None:
+    """Decision 14."""
+    found = imported("plurimus.cli.cni", "plurimus.adapters.kubernetes", "plurimus.adapters.oneshot")
+    assert found & NEEDED_BY_OTHERS == {"http.client"}
+
+
+def test_it_answers_version_itself() -> None:
+    """F6: by which `plurimus thin` sees that it works."""
+    done = call(b"", CNI_COMMAND="VERSION")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["cniVersion"] == "1.1.0"
+
+
+@pytest.mark.parametrize(
+    ("stdin", "code"),
+    [(b"", 6), (b"[]", 6), (b"{}", 7), (b'{"name": "a b"}', 7), (b'{"name": "a", "cniVersion": 5}', 7)],
+)
+def test_what_is_no_configuration_is_a_cni_error(stdin: bytes, code: int) -> None:
+    """Spec section 1.2."""
+    done = call(stdin, CNI_COMMAND="ADD")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["code"] == code
+
+
+def test_missing_variables_are_named_together(tmp_path: Path) -> None:
+    """Spec section 1.2: code 4."""
+    done = call(json.dumps({"name": "a", "cniDir": str(tmp_path)}).encode(), CNI_COMMAND="ADD")
+    said = json.loads(done.stdout)
+    assert said["code"] == 4
+    assert {"CNI_CONTAINERID", "CNI_NETNS"} <= set(
+        said["msg"].replace("[", " ").replace("]", " ").replace(",", " ").split()
+    )
+
+
+def test_a_log_file_that_cannot_be_opened_keeps_no_call_from_its_work(tmp_path: Path) -> None:
+    """S5: a DEL with nothing on record succeeds; what is wrong is on standard error."""
+    conf = {"name": "a", "cniVersion": "1.0.0", "cniDir": str(tmp_path), "logFile": f"{tmp_path}/file/log"}
+    (tmp_path / "file").touch()
+    done = call(json.dumps(conf).encode(), CNI_COMMAND="DEL", CNI_CONTAINERID="c1", CNI_IFNAME="eth0", CNI_PATH="/bin")
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert "cannot be opened" in json.loads(done.stderr.splitlines()[0])["error"]
