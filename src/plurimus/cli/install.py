@@ -62,16 +62,22 @@ def install(bin_dir: Path, conf_dir: Path, shim: Path | None, replace_multus: bo
 @click.option(
     "--socket-dir", type=_FOLDER, default=Path("/run/multus"), show_default=True, help="Where the daemon's socket is."
 )
+@click.option(
+    "--chroot-dir", type=_FOLDER, help="The node's root, where this runs in a container; plugins run below it."
+)
 @click.option("--force", is_flag=True, help="Even while the daemon runs, and though pods are left.")
 @output.FORMAT
-def uninstall(bin_dir: Path, conf_dir: Path, cni_dir: Path, socket_dir: Path, force: bool, output: str) -> None:
+def uninstall(
+    bin_dir: Path, conf_dir: Path, cni_dir: Path, socket_dir: Path, chroot_dir: Path | None, force: bool, output: str
+) -> None:
     """Remove the CNI configuration from this node, what deleted pods still hold and, once no pod needs it, the shim."""
     log_to_stderr()
     if not force and _serves(socket_dir / NAME):
         raise ConfigError(f"a daemon is listening on {socket_dir / NAME} and would put everything back; stop it first")
     if not force and CniFolder(conf_dir / cnifolder.KEPT).is_held():
         raise ConfigError(f"`plurimus thin` keeps {conf_dir} and would put everything back; stop it first")
-    _show(asyncio.run(node.uninstall(bin_dir=bin_dir, conf_dir=conf_dir, cni_dir=cni_dir, force=force)), output)
+    done = node.uninstall(bin_dir=bin_dir, conf_dir=conf_dir, cni_dir=cni_dir, chroot=chroot_dir, force=force)
+    _show(asyncio.run(done), output)
 
 
 def _serves(path: Path) -> bool:

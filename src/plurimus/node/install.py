@@ -70,16 +70,16 @@ async def install(shim: Path, *, bin_dir: Path, conf_dir: Path, replace_multus: 
     return steps
 
 
-async def uninstall(*, bin_dir: Path, conf_dir: Path, cni_dir: Path, force: bool) -> list[Step]:
+async def uninstall(*, bin_dir: Path, conf_dir: Path, cni_dir: Path, chroot: Path | None, force: bool) -> list[Step]:
     """Remove our CNI configuration, what pods that are gone still hold, and the shim once no pod needs it any more.
 
-    `force` removes that in any case.
+    `force` removes that in any case; `chroot` is where plugins run.
 
     Raises:
         ConfigError, AttachmentError: what cannot be done; the steps before it are.
     """
     steps = list(_remove_configurations(CniFolder(conf_dir)))
-    settled = await settle(bin_dir=bin_dir, cni_dir=cni_dir)
+    settled = await settle(bin_dir=bin_dir, cni_dir=cni_dir, chroot=chroot)
     steps += [Step(str(cni_dir / each), "removed", "its pod is gone; what it had is free") for each in settled]
     pods = len(await RecordFiles(cni_dir).container_ids())
     owed = len(SpoolFiles(cni_dir / ".spool").pending())

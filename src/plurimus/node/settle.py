@@ -8,11 +8,13 @@ is, and where that cannot be told it is taken to live.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
 from plurimus.adapters import netns
+from plurimus.adapters.plugins import Executables
 from plurimus.adapters.records import RecordFiles
 from plurimus.adapters.results import ResultFiles
 from plurimus.cni import gojson, version
@@ -27,17 +29,20 @@ from plurimus.node.request import Requests
 _log = structlog.get_logger(__name__)
 
 
-async def settle(*, bin_dir: Path, cni_dir: Path) -> list[str]:
+async def settle(*, bin_dir: Path, cni_dir: Path, chroot: Path | None = None) -> list[str]:
     """Pay the DELs that are owed, and undo the sandboxes that are gone; the container IDs of the latter.
 
-    What fails stays on record and is logged.
+    Plugins run below `chroot`, where `bin_dir` may be, too.  What fails stays on record and is logged.
 
     Raises:
         AttachmentError: the folder cannot be read.
     """
+    if chroot is not None and bin_dir.is_relative_to(chroot):
+        bin_dir = "/" / bin_dir.relative_to(chroot)
     stdin = {"cniVersion": version.CURRENT, "name": "settle", "cniDir": str(cni_dir), "binDir": str(bin_dir)}
     config = ConfigFile(DaemonConfig(), stdin, ())
-    world = once.make_world(config, None)
+    plugins = Executables(timeout=config.daemon.plugin_timeout, chroot=str(chroot or ""))
+    world = replace(once.make_world(config, None), plugins=plugins)
     requests = Requests(config, world)
     requests.cni_dirs = {str(cni_dir)}
     await Debts(world.spool, requests, time.monotonic).pay()
