@@ -41,6 +41,7 @@ class DaemonSet(Plurimus):
         self.kubectl("delete", "--ignore-not-found", "daemonset/plurimus", "configmap/plurimus-daemon-config")
         eventually(self.pods, lambda pods: pods == [])
         CONFLIST.unlink(missing_ok=True)
+        (self._node.bin / "plurimus").unlink(missing_ok=True)
         self.restart_runtime()
 
     def apply(self, manifest: str) -> str:
