@@ -7,11 +7,13 @@ too long DEADLINE_EXCEEDED.  This module is imported where a call is made: h2 is
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 
 from plurimus.wire.grpc import Status, StatusError, UnaryCall
 
 _CHUNK = 1 << 16
+logging.getLogger("hpack").setLevel(logging.INFO)  # below that it has a line for each byte of a header
 
 
 async def call(socket: Path, method: str, request: bytes, *, seconds: float) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -69,6 +70,15 @@ async def test_a_device_of_two_numa_nodes_is_one_device(machine: Path) -> None:
     """S8: kubelet tells it once for each of them."""
     with Kubelet(machine, [pod("trainer", [(VF, [B]), (VF, [A]), (VF, [B])])]):
         assert await asked(machine) == {VF: [A, B]}
+
+
+async def test_a_log_of_all_does_not_have_every_byte_of_a_question(
+    machine: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with Kubelet(machine, [TRAINER]):
+        await asked(machine)
+    assert [record.name for record in caplog.records if record.name != "asyncio"] == []
 
 
 async def test_a_pod_without_devices_has_none(machine: Path) -> None:
