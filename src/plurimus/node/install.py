@@ -70,7 +70,9 @@ async def install(shim: Path, *, bin_dir: Path, conf_dir: Path, replace_multus: 
     return steps
 
 
-async def uninstall(*, bin_dir: Path, conf_dir: Path, cni_dir: Path, chroot: Path | None, force: bool) -> list[Step]:
+async def uninstall(
+    *, bin_dir: Path, conf_dir: Path, cni_dir: Path, chroot: Path | None = None, force: bool
+) -> list[Step]:
     """Remove our CNI configuration, what pods that are gone still hold, and the shim once no pod needs it any more.
 
     `force` removes that in any case; `chroot` is where plugins run.
