@@ -157,11 +157,15 @@ def _cluster(config: ConfigFile, path: str) -> Late | None:
 
 
 class Late:
-    """The cluster and kubelet, once somebody asks: a DEL needs neither, and a wrong kubeconfig must not keep it."""
+    """The cluster and kubelet, once somebody asks: a DEL needs neither, and a wrong kubeconfig must not keep it.
 
-    def __init__(self, config: ConfigFile, path: str) -> None:
+    `path` is the kubeconfig's; events may take `patience` seconds.
+    """
+
+    def __init__(self, config: ConfigFile, path: str, *, patience: float = EVENTS) -> None:
         self._config = config
         self._path = path
+        self._patience = patience
         self._made: Cluster | None = None
         self._events: list[tuple[PodReference, Sequence[Event]]] = []
 
@@ -194,13 +198,13 @@ class Late:
     async def close(self) -> None:
         """Send the events, within a bound and without failing by it."""
         try:
-            async with asyncio.timeout(EVENTS):
+            async with asyncio.timeout(self._patience):
                 for pod, events in self._events:
                     self._cluster().emit(pod, events)
                 await asyncio.sleep(0)  # a folder writes them then
                 await self._send()
         except (TimeoutError, PlurimusError) as error:
-            _log.warning("events could not be sent", error=str(error) or f"not within {EVENTS:g} s")
+            _log.warning("events could not be sent", error=str(error) or f"not within {self._patience:g} s")
         if self._made is not None:
             await self._made.close()
 

@@ -59,6 +59,9 @@ class Keeper:
         self._access = access
         self._names = {name: self._on_node(self._folder.path / name) for name in (PROGRAM, KUBECONFIG)}
         self._own = cniconfig.make(config, ConfDirectories(), clock, self._render)
+        if not config.daemon.multus_autoconfig_dir and config.daemon.multus_config_file in ("", "auto"):
+            todo = f'give \'multusAutoconfigDir\', or write one with "program": "{self._names[PROGRAM]}"'
+            _log.warning("no CNI configuration is made on this node", todo=todo)
 
     async def run(self) -> None:
         """Look for ever."""

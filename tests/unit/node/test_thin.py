@@ -268,3 +268,19 @@ async def test_below_another_root_the_program_must_be_there(tmp_path: Path) -> N
     (tmp_path / "opt/python").write_text("")
     (tmp_path / "opt/python").chmod(0o755)
     await thin.try_program(["A=/b", "/opt/python"], tmp_path)
+
+
+def test_a_file_that_asks_for_no_configuration_gets_a_warning(tmp_path: Path) -> None:
+    """Decision 14: whoever writes one by hand is told where its program is."""
+    with capture_logs() as logs:
+        keeper = Keeper(
+            config.parse(json.dumps({"cniConfigDir": str(tmp_path)}).encode()),
+            root=Path("/"),
+            program=PROGRAM,
+            access=None,
+            clock=lambda: 0.0,
+        )
+        keeper.look()
+        keeper.check()
+    assert f'"program": "{tmp_path}/plurimus.d/program"' in logs[0]["todo"]
+    assert [path.name for path in tmp_path.iterdir()] == ["plurimus.d"]
