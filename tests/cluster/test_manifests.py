@@ -13,6 +13,8 @@ from . import deployed
 from .client import Object
 from .controlplane import ControlPlane
 
+ALL = [*write_manifests.MANIFESTS, "uninstall.yaml"]
+
 
 def containers(thing: Object) -> list[Object]:
     """The containers of a workload's pods, those before the start first."""
@@ -26,23 +28,24 @@ def test_a_manifest_is_what_its_kustomization_says(name: str) -> None:
     assert (deployed.DEPLOY / name).read_text() == write_manifests.rendered(name)
 
 
-@pytest.mark.parametrize("name", write_manifests.MANIFESTS)
+@pytest.mark.parametrize("name", ALL)
 def test_an_api_server_takes_a_manifest_as_it_is(control_plane: ControlPlane, name: str) -> None:
     """Spec section 8: every object, with no field it does not know."""
     words = ["apply", "--dry-run=server", "--validate=strict", "--output=json"]
     path = str(deployed.DEPLOY / name)
-    taken = json.loads(control_plane.kubectl(*words, "--filename", path, namespace=deployed.NAMESPACE))["items"]
+    taken = json.loads(control_plane.kubectl(*words, "--filename", path, namespace=deployed.NAMESPACE))
+    taken = taken.get("items", [taken])
     assert [thing["kind"] for thing in taken] == [thing["kind"] for thing in deployed.manifest(name)]
 
 
-@pytest.mark.parametrize("name", write_manifests.MANIFESTS)
+@pytest.mark.parametrize("name", ALL)
 def test_a_manifest_runs_the_image_of_this_release(name: str) -> None:
     images = [container["image"] for thing in deployed.manifest(name) for container in containers(thing)]
     assert images
     assert set(images) == {f"localhost/plurimus:{VERSION}"}
 
 
-@pytest.mark.parametrize("name", write_manifests.MANIFESTS)
+@pytest.mark.parametrize("name", ALL)
 def test_no_container_has_a_memory_limit(name: str) -> None:
     """Spec section 8.1: what Multus' manifest gives the plugins of all networks together is too little."""
     for thing in deployed.manifest(name):

@@ -6,10 +6,14 @@ Nothing of the manifest is changed for the tests: the node has its folders at th
 from __future__ import annotations
 
 import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from plurimus.version import VERSION
 from tests.cluster import deployed, images
 from tests.cluster.client import Object
 from tests.cluster.programs import ROOT
@@ -18,31 +22,39 @@ from tests.cluster.waiting import eventually
 from .places import CONFIGURATIONS, STATE
 from .plurimus import Plurimus
 
-IMAGE = f"localhost/plurimus:{VERSION}"
 CONFLIST = CONFIGURATIONS / "00-plurimus.conflist"
+THIN_PROGRAMS = Path("/var/lib/plurimus")
 SELECTOR = "app.kubernetes.io/name=plurimus"
 _ARCHIVE = ROOT / f"build/images/plurimus-{images.MACHINES[platform.machine()]}.tar"
 
 
 class DaemonSet(Plurimus):
-    """The manifest is applied when the block begins; the daemon set is deleted when it ends, and its file with it."""
+    """The manifest is applied when the block begins; the daemon set is deleted when it ends, and its files with it."""
+
+    manifest = "plurimus.yaml"
 
     def _set_up(self) -> None:
-        if not _ARCHIVE.exists():
-            pytest.fail(f"{_ARCHIVE.relative_to(ROOT)} is missing; run `make test-cluster`, which builds it")
         self.state = STATE
-        self._node.containerd.ctr("images", "import", str(_ARCHIVE))
-        self.apply("plurimus.yaml")
+        self.load_image()
+        self.apply(self.manifest)
         self.rolled_out()
         eventually(CONFLIST.exists)
         self.restart_runtime()
 
     def _take_down(self) -> None:
-        self.kubectl("delete", "--ignore-not-found", "daemonset/plurimus", "configmap/plurimus-daemon-config")
+        sets = ["daemonset/plurimus", "daemonset/plurimus-uninstall"]
+        self.kubectl("delete", "--ignore-not-found", *sets, "configmap/plurimus-daemon-config")
         eventually(self.pods, lambda pods: pods == [])
         CONFLIST.unlink(missing_ok=True)
         (self._node.bin / "plurimus").unlink(missing_ok=True)
+        shutil.rmtree(CONFIGURATIONS / "plurimus.d", ignore_errors=True)
         self.restart_runtime()
+
+    def load_image(self) -> None:
+        """Put the image where the node's runtime finds it."""
+        if not _ARCHIVE.exists():
+            pytest.fail(f"{_ARCHIVE.relative_to(ROOT)} is missing; run `make test-cluster`, which builds it")
+        self._node.containerd.ctr("images", "import", str(_ARCHIVE))
 
     def apply(self, manifest: str) -> str:
         """What kubectl says about applying a file of deploy/."""
@@ -79,3 +91,23 @@ class DaemonSet(Plurimus):
         path = f"/apis/apps/v1/namespaces/{deployed.NAMESPACE}/daemonsets/plurimus"
         self._control_plane.admin.patch(path, {"spec": {"template": template}})
         self.rolled_out()
+
+
+class ThinDaemonSet(DaemonSet):
+    """The manifest for nodes without a daemon."""
+
+    manifest = "plurimus-thin.yaml"
+
+
+@contextmanager
+def programs_place() -> Iterator[None]:
+    """Where thin nodes have their programs, in the tests' mount namespace alone."""
+    existed = THIN_PROGRAMS.exists()
+    THIN_PROGRAMS.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "programs", THIN_PROGRAMS], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", THIN_PROGRAMS], check=True)
+        if not existed:
+            THIN_PROGRAMS.rmdir()
