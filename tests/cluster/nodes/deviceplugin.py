@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -10,25 +10,51 @@ from typing import Any, Self
 
 import grpc
 
-from tests.cluster.client import Client
+from plurimus.model.definition import RESOURCE_NAME
+from tests.cluster import images
+from tests.cluster.client import Client, Object
 from tests.cluster.service import PATIENCE
 from tests.cluster.waiting import eventually
 from tests.protos import DEVICE_PLUGIN as api
 
+from .pods import pod
+
 FOLDER = Path("/var/lib/kubelet/device-plugins")
+RESOURCE = "intel.com/sriov_rdma"
+DEVICES = {"0000:03:02.0": [0], "0000:03:02.1": [0], "0000:03:0a.0": [0, 1], "0000:81:00.6": [1], "0000:81:00.7": [1]}
 _VERSION = "v1beta1"
+
+
+def wanting(name: str, namespace: str, networks: str, *devices: int) -> Object:
+    """A pod with one container for each number, which requests so many of the devices."""
+    made = [
+        {
+            "name": f"c{index}",
+            "image": images.WAITS,
+            "imagePullPolicy": "Never",
+            "resources": {"limits": {RESOURCE: str(number)}},
+        }
+        for index, number in enumerate(devices)
+    ]
+    return pod(name, namespace, networks, containers=made)
+
+
+def needing(definition: Object) -> Object:
+    """The definition, each attachment of which takes one of the devices."""
+    definition["metadata"]["annotations"] = {RESOURCE_NAME: RESOURCE}
+    return definition
 
 
 class DevicePlugin:
     """Registered with kubelet within a `with` block, which begins once pods can ask for its devices.
 
-    `devices` are NUMA nodes by device ID.  Containers get those that sort last; `allocated` has what each got.
+    Its devices are `DEVICES`, NUMA nodes by ID, of `RESOURCE`.  Containers get those that sort last; `allocated` has
+    what each of them got.
     """
 
-    def __init__(self, resource: str, devices: Mapping[str, Sequence[int]], admin: Client, node: str) -> None:
-        self._resource, self._devices = resource, devices
+    def __init__(self, admin: Client, node: str) -> None:
         self._admin, self._node = admin, node
-        self._socket = FOLDER / f"{resource.replace('/', '_')}.sock"
+        self._socket = FOLDER / f"{RESOURCE.replace('/', '_')}.sock"
         self.allocated: list[list[str]] = []
         self._ends = Event()
         self._workers = ThreadPoolExecutor(4)
@@ -46,8 +72,10 @@ class DevicePlugin:
         self._server.add_insecure_port(f"unix:{self._socket}")
         self._server.start()
         try:
+            # an earlier one's devices are counted for a while
+            eventually(self._allocatable, lambda found: found in ("0", None))
             self._register()
-            eventually(self._allocatable, lambda found: found == str(len(self._devices)))
+            eventually(self._allocatable, lambda found: found == str(len(DEVICES)))
         except BaseException:
             self.__exit__()
             raise
@@ -58,11 +86,10 @@ class DevicePlugin:
         self._server.stop(None).wait()
         self._workers.shutdown()
         self._socket.unlink(missing_ok=True)
-        eventually(self._allocatable, lambda found: found in ("0", None))
 
     def _register(self) -> None:
         request = api.RegisterRequest(
-            version=_VERSION, endpoint=self._socket.name, resource_name=self._resource, options=self._options()
+            version=_VERSION, endpoint=self._socket.name, resource_name=RESOURCE, options=self._options()
         )
         with grpc.insecure_channel(f"unix:{FOLDER / 'kubelet.sock'}") as channel:
             register = channel.unary_unary(f"/{_VERSION}.Registration/Register", _bytes, api.Empty.FromString)
@@ -73,7 +100,7 @@ class DevicePlugin:
 
     def _allocatable(self) -> str | None:
         """How many of the devices pods may have, as the node's status says."""
-        found: str | None = self._admin.get(f"/api/v1/nodes/{self._node}")["status"]["allocatable"].get(self._resource)
+        found: str | None = self._admin.get(f"/api/v1/nodes/{self._node}")["status"]["allocatable"].get(RESOURCE)
         return found
 
     def _watch(self, _: Any, __: grpc.ServicerContext) -> Iterator[Any]:
@@ -81,7 +108,7 @@ class DevicePlugin:
             api.Device(
                 ID=each, health="Healthy", topology=api.TopologyInfo(nodes=[api.NUMANode(ID=at) for at in nodes])
             )
-            for each, nodes in self._devices.items()
+            for each, nodes in DEVICES.items()
         ]
         yield api.ListAndWatchResponse(devices=devices)
         self._ends.wait()

@@ -5,6 +5,7 @@ The node's CNI configuration is written by hand here; it delegates to the networ
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 from collections.abc import Iterator
@@ -85,6 +86,12 @@ class Plurimus:
         """Its configuration; `more` is laid over it."""
         ipam = {"type": "host-local", "dataDir": str(self.ipam / namespace), "ranges": [[{"subnet": subnet}]]}
         return json.dumps({"cniVersion": "1.0.0", "type": "macvlan", "master": UPLINK, "ipam": ipam} | more)
+
+    def executed(self, network: str, sandbox: str, ifname: str) -> dict[str, Any]:
+        """The configuration that an attachment was made with, as libcni's result cache has it."""
+        cached = json.loads((self.state / "results" / f"{network}-{sandbox}-{ifname}").read_text())
+        config: dict[str, Any] = json.loads(base64.b64decode(cached["config"]))
+        return config
 
     def left(self) -> dict[str, Any]:
         """All that pods have on the node: links, network namespaces, addresses, records, cached results, owed DELs."""

@@ -16,6 +16,7 @@ from tests.cluster.node import Node
 from tests.node.snapshot import ip, ip_json
 
 from .daemonset import DaemonSet
+from .deviceplugin import DevicePlugin, needing, wanting
 from .places import default_places
 from .pods import addresses, delete, network_status, pod, running
 
@@ -127,3 +128,18 @@ def test_the_daemons_container_has_the_capabilities_of_the_manifest_alone(plurim
     status = dict(line.split(":\t", 1) for line in plurimus.inside("cat", "/proc/self/status").splitlines())
     assert int(status["CapEff"], 16) == sum(1 << number for number in CAPABILITIES)
     assert set(plurimus.inside("ls", "/dev").split()) & {"kmsg", "mem", "net", "vda", "vfio"} == set()
+
+
+def test_a_device_goes_to_the_network_from_within_a_container(
+    node: Node, plurimus: DaemonSet, admin: Client, namespace: str
+) -> None:
+    """F48, F51, F63: kubelet is asked below the root of the host."""
+    before = plurimus.left()
+    objects.create(admin, needing(objects.network("rail", namespace, plurimus.macvlan(namespace))))
+    with DevicePlugin(admin, node.name) as device_plugin:
+        objects.create(admin, wanting("trainer", namespace, "rail", 1))
+        running(admin, "trainer", namespace)
+    config = plurimus.executed("rail", node.sandbox(namespace, "trainer").id, "net1")
+    assert [[config["deviceID"]]] == device_plugin.allocated
+    delete(admin, "trainer", namespace)
+    plurimus.is_as(before)

@@ -12,25 +12,21 @@ import pytest
 
 from plurimus.adapters.grpc import call
 from plurimus.adapters.podresources import FOLDER, SOCKET, KubeletDevices
-from plurimus.model.definition import RESOURCE_NAME
 from plurimus.model.pod import Pod
 from plurimus.wire import podresources
-from tests.cluster import images, objects
-from tests.cluster.client import Client, Object
+from tests.cluster import objects
+from tests.cluster.client import Client
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.node import Node
 
-from .deviceplugin import DevicePlugin
+from .deviceplugin import RESOURCE, DevicePlugin, needing, wanting
 from .plurimus import Plurimus
-from .pods import addresses, network_status, pod, running
-
-RESOURCE = "intel.com/sriov_rdma"
-DEVICES = {"0000:03:02.0": [0], "0000:03:02.1": [0], "0000:03:0a.0": [0, 1], "0000:81:00.6": [1], "0000:81:00.7": [1]}
+from .pods import addresses, network_status, running
 
 
 @pytest.fixture(scope="module")
 def device_plugin(plurimus: Plurimus, node: Node, control_plane: ControlPlane) -> Iterator[DevicePlugin]:
-    with DevicePlugin(RESOURCE, DEVICES, control_plane.admin, node.name) as device_plugin:
+    with DevicePlugin(control_plane.admin, node.name) as device_plugin:
         yield device_plugin
 
 
@@ -51,28 +47,12 @@ def calls(node: Node, tmp_path: Path) -> Iterator[Path]:
         plugin.symlink_to(real)
 
 
-def wanting(name: str, namespace: str, networks: str, *devices: int) -> Object:
-    """A pod with one container for each number, which requests so many devices."""
-    made = [
-        {
-            "name": f"c{index}",
-            "image": images.WAITS,
-            "imagePullPolicy": "Never",
-            "resources": {"limits": {RESOURCE: str(number)}},
-        }
-        for index, number in enumerate(devices)
-    ]
-    return pod(name, namespace, networks, containers=made)
-
-
 def rail(plurimus: Plurimus, admin: Client, namespace: str) -> None:
     """A network of two plugins, each attachment of which takes a device."""
     macvlan = json.loads(plurimus.macvlan(namespace)) | {"capabilities": {"deviceID": True, "CNIDeviceInfoFile": True}}
     plugins = [macvlan, {"type": "tuning", "deviceID": "of-the-definition"}]
     config = {"cniVersion": "1.0.0", "name": "rail", "plugins": plugins}
-    definition = objects.network("rail", namespace, json.dumps(config))
-    definition["metadata"]["annotations"] = {RESOURCE_NAME: RESOURCE}
-    objects.create(admin, definition)
+    objects.create(admin, needing(objects.network("rail", namespace, json.dumps(config))))
 
 
 def read(calls: Path, verb: str, sandbox: str, ifname: str, kind: str) -> dict[str, Any]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,13 +14,11 @@ from tests.cluster.node import Node
 from tests.cluster.waiting import eventually
 from tests.node.snapshot import ip
 
-from .deviceplugin import DevicePlugin
+from .deviceplugin import RESOURCE, DevicePlugin
 from .plurimus import UPLINK, Plurimus
 from .pods import addresses, delete, network_status, running
 from .whereabouts import Whereabouts
 
-RESOURCE = "intel.com/sriov_rdma"
-DEVICES = {"0000:03:02.0": [0], "0000:03:02.1": [0]}
 DEFINITION = """\
 apiVersion: k8s.cni.cncf.io/v1
 kind: NetworkAttachmentDefinition
@@ -65,7 +60,7 @@ def default_route(plurimus: Plurimus) -> Iterator[None]:
 @pytest.fixture
 def device_plugin(plurimus: Plurimus, node: Node, admin: Client) -> Iterator[DevicePlugin]:
     """What tells kubelet of the node's devices."""
-    with DevicePlugin(RESOURCE, DEVICES, admin, node.name) as device_plugin:
+    with DevicePlugin(admin, node.name) as device_plugin:
         yield device_plugin
 
 
@@ -77,13 +72,6 @@ def whereabouts(
     logs.append(tmp_path)
     with Whereabouts(tmp_path, node, control_plane) as whereabouts:
         yield whereabouts
-
-
-def attached(plurimus: Plurimus, name: str) -> dict[str, Any]:
-    """The configuration that an attachment was made with, as libcni's result cache has it."""
-    cached = json.loads((plurimus.state / "results" / name).read_text())
-    config: dict[str, Any] = json.loads(base64.b64decode(cached["config"]))
-    return config
 
 
 def test_the_quick_start_gives_a_pod_eth0_and_net1_with_an_address_of_the_whole_cluster(
@@ -115,7 +103,7 @@ def test_the_quick_start_gives_a_pod_eth0_and_net1_with_an_address_of_the_whole_
     described = control_plane.kubectl("describe", "pod", "trainer", namespace=namespace)
     assert f"Add net1 [10.56.0.1/16] from {namespace}/sriov-rdma" in described
     assert whereabouts.allocations() == [f"{namespace}/trainer"]
-    config = attached(plurimus, f"sriov-rdma-{node.sandbox(namespace, 'trainer').id}-net1")
+    config = plurimus.executed("sriov-rdma", node.sandbox(namespace, "trainer").id, "net1")
     assert [[config["deviceID"]]] == device_plugin.allocated
     assert (config["pciBusID"], config["vlan"]) == (config["deviceID"], 100)
     delete(admin, "trainer", namespace)

@@ -14,6 +14,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.node import Node
 from tests.cluster.waiting import eventually
 
+from .deviceplugin import DevicePlugin, needing, wanting
 from .pods import addresses, delete, network_status, pod, running, said
 from .test_requests import ADD, asked
 from .thin import Thin
@@ -81,3 +82,16 @@ def test_a_network_that_does_not_exist_keeps_a_pod_from_starting(thin: Thin, adm
     kind, _, text = said(admin, "trainer", namespace, "NoNetworkFound")
     assert (kind, "nosuch" in text) == ("Warning", True)
     delete(admin, "trainer", namespace)
+
+
+def test_a_device_goes_to_the_network_without_a_daemon(node: Node, thin: Thin, admin: Client, namespace: str) -> None:
+    """F48, F51: each request asks kubelet by itself."""
+    before = thin.left()
+    objects.create(admin, needing(objects.network("rail", namespace, thin.macvlan(namespace))))
+    with DevicePlugin(admin, node.name) as device_plugin:
+        objects.create(admin, wanting("trainer", namespace, "rail", 1))
+        running(admin, "trainer", namespace)
+    config = thin.executed("rail", node.sandbox(namespace, "trainer").id, "net1")
+    assert [[config["deviceID"]]] == device_plugin.allocated
+    delete(admin, "trainer", namespace)
+    thin.is_as(before)
