@@ -38,7 +38,7 @@ def decode(data: bytes | str) -> Any:
     """
     try:
         text = data if isinstance(data, str) else bytes(data).decode()
-        value = json.loads(text, parse_float=_number, parse_int=_integer, parse_constant=_no_constant)
+        value = _DECODER.decode(text)
     except RecursionError as error:
         raise ValueError("the JSON nests too deeply") from error
     # what `_checked` looks for needs many brackets, or a character that ASCII can only escape
@@ -56,9 +56,7 @@ def decode_object(data: bytes | str) -> dict[str, Any]:
 
 def encode(value: Any, *, indent: int | None = None) -> str:
     """`value` as Go prints a generic object: keys sorted, HTML characters escaped."""
-    separators = (",", ":") if indent is None else (",", ": ")
-    text = json.dumps(value, indent=indent, separators=separators, sort_keys=True, ensure_ascii=False)
-    return escape_html(text)
+    return escape_html(_encoder(indent).encode(value))
 
 
 def ordered(value: Any) -> Any:
@@ -154,6 +152,15 @@ def _shape(value: Any, into: Any) -> Any:
         folded = fold(value, fields)
         return {k: _shape(v, fields[k]) for k, v in folded.items() if k in fields and v is not None}
     return value
+
+
+_DECODER = json.JSONDecoder(parse_float=_number, parse_int=_integer, parse_constant=_no_constant)
+
+
+@functools.cache
+def _encoder(indent: int | None) -> json.JSONEncoder:
+    separators = (",", ":") if indent is None else (",", ": ")
+    return json.JSONEncoder(indent=indent, separators=separators, sort_keys=True, ensure_ascii=False)
 
 
 @functools.cache
