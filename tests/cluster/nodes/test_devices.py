@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from itertools import chain
@@ -115,6 +116,9 @@ async def test_each_container_gives_its_devices_in_turn(
     assert [[sorted(each.devices) for each in one.containers] for one in listed] == [
         [sorted(each.devices) for each in got.containers]
     ]
+    # more at once than kubelet takes: it refuses most of them at first
+    kubelet = KubeletDevices([Path("/")], timeout=60)
+    assert await asyncio.gather(*(kubelet.allocated(trainer) for _ in range(60))) == [{RESOURCE: read_by}] * 60
     without_socket = calls / FOLDER.lstrip("/")
     without_socket.mkdir(parents=True)
     (without_socket / "device-plugins").symlink_to(Path(FOLDER) / "device-plugins")
