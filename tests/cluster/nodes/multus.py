@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from plurimus.version import VERSION
 from tests.cluster import deployed, objects
 from tests.cluster.client import Object
 from tests.cluster.controlplane import SERVICE_ADDRESS, SERVICE_PORT, ControlPlane
 from tests.cluster.node import Node
 from tests.cluster.programs import ROOT
 from tests.cluster.service import Service
+from tests.node.daemon import PLUGINS as REFERENCE
 
 from .places import CONFIGURATIONS, PLUGINS
 
@@ -75,6 +77,80 @@ CONFIG = {
     "multusConfigFile": "auto",
     "socketDir": "/run/multus/",
 }
+
+
+def manifest() -> list[Object]:
+    """What deploys it: its own is not to be had here, so this is one with the same parts and places.
+
+    Neither is its image: the programs are mounted into ours, whose programs install the shim.
+    """
+    programs = {"name": "programs", "mountPath": "/usr/src/multus-cni/bin"}
+    places = {
+        "cni": ("/etc/cni/net.d", "/host/etc/cni/net.d", None),
+        "cnibin": ("/opt/cni/bin", "/opt/cni/bin", None),
+        "host-run": ("/run", "/host/run", None),
+        "state": ("/var/lib/cni/multus", "/var/lib/cni/multus", None),
+        "netns": ("/run/netns", "/run/netns", "HostToContainer"),
+        "hostroot": ("/", "/hostroot", "HostToContainer"),
+        # it looks for plugins in its container before it runs them on the host; there they are links to this folder
+        "plugins": (str(REFERENCE), str(REFERENCE), None),
+    }
+    mounts = [
+        {"name": name, "mountPath": inside} | ({"mountPropagation": how} if how else {})
+        for name, (_, inside, how) in places.items()
+    ]
+    volumes: list[Object] = [{"name": name, "hostPath": {"path": path}} for name, (path, _, _) in places.items()]
+    volumes.append({"name": "programs", "hostPath": {"path": str(PROGRAMS)}})
+    volumes.append({"name": "config", "configMap": {"name": "multus-daemon-config"}})
+    common = {
+        "image": f"localhost/plurimus:{VERSION}",
+        "imagePullPolicy": "Never",
+        "securityContext": {"privileged": True},
+    }
+    shim = "/usr/src/multus-cni/bin/multus-shim"
+    installing = (
+        f"cp {shim} /host/opt/cni/bin/.multus-shim && mv /host/opt/cni/bin/.multus-shim /host/opt/cni/bin/multus-shim"
+    )
+    install = {
+        "name": "install-multus-binary",
+        "command": ["sh", "-c", installing],
+        "volumeMounts": [programs, {"name": "cnibin", "mountPath": "/host/opt/cni/bin"}],
+    }
+    node = {"name": "MULTUS_NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
+    daemon = {
+        "name": "kube-multus",
+        "command": ["/usr/src/multus-cni/bin/multus-daemon"],
+        "env": [node],
+        "volumeMounts": [*mounts, programs, {"name": "config", "mountPath": "/etc/cni/net.d/multus.d"}],
+    }
+    spec = {
+        "hostNetwork": True,
+        "hostPID": True,
+        "serviceAccountName": ACCOUNT,
+        "tolerations": [{"operator": "Exists"}],
+        "terminationGracePeriodSeconds": 30,
+        "initContainers": [install | common],
+        "containers": [daemon | common],
+        "volumes": volumes,
+    }
+    inside = CONFIG | dict.fromkeys(("cniConfigDir", "multusAutoconfigDir"), f"/host{CONFIGURATIONS}")
+    inside |= {"chrootDir": "/hostroot", "socketDir": "/host/run/multus/"}
+    labels = {"name": "multus"}
+    return [
+        *rights(),
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "multus-daemon-config", "namespace": deployed.NAMESPACE},
+            "data": {"daemon-config.json": json.dumps(inside)},
+        },
+        {
+            "apiVersion": "apps/v1",
+            "kind": "DaemonSet",
+            "metadata": {"name": "kube-multus-ds", "namespace": deployed.NAMESPACE, "labels": labels},
+            "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}},
+        },
+    ]
 
 
 def rights() -> list[Object]:
