@@ -66,7 +66,10 @@ class KubeletDevices:
         )
 
     def _find(self, name: str) -> Path | None:
-        return next((path for folder in self._folders if (path := folder / name).exists()), None)
+        try:
+            return next((path for folder in self._folders if (path := folder / name).exists()), None)
+        except OSError as error:
+            raise ClusterError(f"kubelet's {error.filename} cannot be looked at: {error.strerror}") from error
 
 
 class _Question:

@@ -81,6 +81,12 @@ async def test_a_file_that_cannot_be_read_is_named(machine: Path, content: str) 
     assert "pod ns/trainer" in caught.value.msg
 
 
+async def test_a_place_that_cannot_be_looked_at_is_told_as_that(machine: Path) -> None:
+    """S9."""
+    with pytest.raises(ClusterError, match="File name too long"):
+        await source(machine / ("x" * 300)).allocated(POD)
+
+
 async def test_a_node_without_a_kubelet_is_told_as_that(machine: Path) -> None:
     """S9: pod, places, and what to check."""
     roots = [machine / "own", machine / "host"]
