@@ -37,6 +37,9 @@ class Attacher:
         self._kernel = kernel
         self._side_by_side = side_by_side
         self._begun: set[str] = set()
+        self._running = 0
+        self._made: list[tuple[Plan, Attachment, Result]] = []
+        """Results that are not in the cache yet."""
 
     def refuse_impossible(self, plan: Plan, taken: Collection[str]) -> None:
         """Refuse a plan that names a plugin nobody installed or a taken interface (F37), before anything is done.
@@ -56,13 +59,16 @@ class Attacher:
                 )
 
     async def attach(self, plan: Plan) -> list[Result]:
-        """Make every attachment; the results are in the plan's order and true after the route changes.
+        """Make every attachment; the results are in the plan's order.
+
+        The caller sees to it that the last ones get into the cache, by `cache`.
 
         Raises:
             PlurimusError: the first failure; the caller undoes what was `begun`.
         """
         results: list[Result] = []
         for group in self._groups(plan.attachments):
+            await self.cache()
             results += await in_order([self._add(plan, attachment) for attachment in group])
         return results
 
@@ -72,6 +78,7 @@ class Attacher:
         by_name = {a.ifname: made for a, made in zip(plan.attachments, decided, strict=True) if made}
         if not by_name:
             return list(results)
+        await self.cache()
         await self._kernel.change_default_routes(plan.netns, by_name)
         settled = []
         for attachment, result, made in zip(plan.attachments, results, decided, strict=True):
@@ -79,6 +86,15 @@ class Attacher:
             if made:
                 await self._chain.cache(plan, attachment, settled[-1])
         return settled
+
+    async def cache(self) -> None:
+        """Put into libcni's cache what was made since the last time."""
+        while self._made:
+            plan, attachment, made = self._made.pop(0)
+            try:
+                await self._chain.cache(plan, attachment, made)
+            except PlurimusError as error:
+                raise error.about(_subject(plan, attachment, "adding")) from None
 
     def begun(self, plan: Plan) -> Plan:
         """The plan with only those attachments that a plugin was called for."""
@@ -101,6 +117,8 @@ class Attacher:
     ) -> tuple[tuple[Attachment, ...], list[PlurimusError]]:
         """Detach some attachments of `plan`, last first; those that failed, and why."""
         outcomes: list[tuple[Attachment, PlurimusError]] = []
+        with contextlib.suppress(PlurimusError):
+            await self.cache()  # what is made is deleted with its result
         for group in reversed(self._groups(attachments)):
             tried = await in_order([self._delete(plan, attachment) for attachment in reversed(group)])
             outcomes += [outcome for outcome in tried if outcome is not None]
@@ -130,11 +148,18 @@ class Attacher:
 
     async def _add(self, plan: Plan, attachment: Attachment) -> Result:
         self._begun.add(attachment.ifname)
+        self._running += 1
         with _logged(attachment):
             try:
-                return await self._chain.add(plan, attachment)
+                made = await self._chain.add(plan, attachment)
+                self._made.append((plan, attachment, made))
             except PlurimusError as error:
                 raise error.about(_subject(plan, attachment, "adding")) from None
+            finally:
+                self._running -= 1
+        if self._running:  # while the others' plugins run, it costs nothing
+            await self.cache()
+        return made
 
     async def _delete(self, plan: Plan, attachment: Attachment) -> tuple[Attachment, PlurimusError] | None:
         """What failed, and why; None for success."""

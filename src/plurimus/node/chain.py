@@ -44,7 +44,7 @@ class Chain:
                 raise _of_plugin(error, config, plugin, "add") from None
 
     async def add(self, plan: Plan, attachment: Attachment) -> Result:
-        """Attach, and cache the result.
+        """Attach; the caller caches the result.
 
         Raises:
             AttachmentError: the plugin's own; for a list the message names the plugin.
@@ -55,7 +55,6 @@ class Chain:
             stdout = await self._run(config, plugin, env, "add", attachment.capability_args, previous)
             made = result.parse(stdout, default_version=config.cni_version)
             previous = result.dump(made, config.cni_version)
-        await self.cache(plan, attachment, made)
         return made
 
     async def cache(self, plan: Plan, attachment: Attachment, made: Result) -> None:

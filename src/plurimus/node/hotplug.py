@@ -83,6 +83,7 @@ async def _add(context: Context, known: Plan, wanted: Plan) -> Result:
     await context.attacher.remember(replace(known, attachments=known.attachments + wanted.attachments))
     try:
         (made,) = await context.attacher.attach(wanted)
+        await context.attacher.cache()
     except BaseException as error:
         await shielded_undo(context.attacher, wanted, error, beside=known.attachments)
         raise

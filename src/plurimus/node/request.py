@@ -139,7 +139,8 @@ class Requests:
             results = await context.attacher.settle_routes(plan, made)
             default = next((index for index, a in enumerate(plan.attachments) if a.is_default), 0)
             result.dump(made[default], context.stdin.get("cniVersion") or "")  # or the runtime cannot read it
-            await publish.write_status(context, plan, pod, results)
+            # the file is written while the API server answers
+            await both(publish.write_status(context, plan, pod, results), context.attacher.cache())
         except BaseException as error:
             failures = await shielded_undo(context.attacher, plan, error)
             publish.emit(context, [Event.not_removed(str(failure)) for failure in failures])

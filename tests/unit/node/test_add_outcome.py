@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from plurimus.cni.errors import ClusterError
 from plurimus.core.routes import RouteChange
 from plurimus.model.pod import Pod
 
@@ -182,6 +183,21 @@ async def test_del_hands_over_the_result_of_add() -> None:
     await node.delete()
     previous = {call.ifname: call.conf.get("prevResult") for call in node.plugins.calls if call.verb == "DEL"}
     assert previous == {"net2": None, "net1": added["a-cid1-net1"], "eth0": added["cbr0-cid1-eth0"]}
+
+
+async def test_what_is_undone_gets_the_result_it_was_made_with() -> None:
+    """F1: also where nobody had the time to write it to the cache."""
+    node = Node()
+    node.networks("a")
+    node.pod("a")
+    node.cluster.write_error = ClusterError("no route")
+    await node.refused("ADD")
+    previous = {call.ifname: call.conf.get("prevResult") for call in node.plugins.calls if call.verb == "DEL"}
+    assert {ifname: made["interfaces"][0]["name"] for ifname, made in previous.items() if made} == {
+        "net1": "net1",
+        "eth0": "eth0",
+    }
+    assert node.results.files == {}
 
 
 async def test_a_static_pods_status_is_written_on_its_mirror() -> None:
