@@ -15,8 +15,8 @@ from plurimus.cni.args import Environment, format_args
 from plurimus.cni.errors import ConfigError
 from plurimus.core import netconf, order
 from plurimus.core.plan import Attachment, Plan
-from plurimus.node import daemon as node
 from plurimus.node import cniconfig, planning
+from plurimus.node import daemon as node
 
 CONTAINER_ID = "explained"
 
