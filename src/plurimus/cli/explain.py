@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +47,16 @@ def explain(pod: str, config: Path, output: str) -> None:
 
 async def _plan(name: str, config: Path) -> tuple[Plan, bool]:
     loaded = node.load(config)
-    world = node.make_world(loaded)
+    handed_over = cniconfig.handed_over(loaded)
+    # on a node without a daemon the runtime's configuration is where the cluster is named
+    known = {key: value for key, value in handed_over.items() if key == "kubeconfig"} | loaded.overlay
+    world = node.make_world(replace(loaded, overlay=known))
     if world.cluster is None:
         raise ConfigError(f"{config}: neither 'manifests' nor 'kubeconfig' names a cluster to explain pods of")
     try:
         pod = await pods.find(world.cluster, name)
         env = Environment("ADD", CONTAINER_ID, "", "eth0", pods.runtime_args(pod, CONTAINER_ID))
-        merged = netconf.parse(cniconfig.handed_over(loaded), overlay=loaded.overlay)
+        merged = netconf.parse(handed_over, overlay=loaded.overlay)
         plan, _ = await planning.make_plan(env, merged, world)
     finally:
         await world.cluster.close()

@@ -43,7 +43,7 @@ from plurimus.node.context import Request
 from plurimus.node.request import Requests
 from plurimus.node.world import World
 
-EVENTS = 2.0
+EVENTS = 5.0
 """Seconds the events of a call may take; the runtime waits for it."""
 PAYING = 5.0
 """Seconds a call spends on what others left undone."""

@@ -152,3 +152,13 @@ def test_without_manifests_there_is_no_cluster_to_ask(tmp_path: Path) -> None:
     error = refused("a", "--config", node(tmp_path, manifests=""))
     assert isinstance(error, ConfigError)
     assert error.msg.startswith(f"{tmp_path}/daemon.json: neither 'manifests' nor 'kubeconfig' names a cluster")
+
+
+def test_a_node_without_a_daemon_names_the_cluster_in_its_cni_configuration(tmp_path: Path) -> None:
+    """F79."""
+    config = node(tmp_path, manifests="", multusAutoconfigDir=str(tmp_path), cniConfigDir=str(tmp_path))
+    plugin = {"type": "plurimus", "program": "/opt/program", "kubeconfig": f"{tmp_path}/kubeconfig"}
+    conflist = {"cniVersion": "1.0.0", "name": "node", "plugins": [plugin]}
+    (tmp_path / "00-plurimus.conflist").write_text(json.dumps(conflist))
+    error = refused("a", "--config", config)
+    assert error.msg == f"kubeconfig {tmp_path}/kubeconfig: No such file or directory"
