@@ -1,8 +1,10 @@
-"""A cluster that had Plurimus is as one that never had it: the steps of docs/how-to/install-on-a-cluster.md."""
+"""A cluster gets Plurimus and is left by it, as docs/how-to/install-on-a-cluster.md says."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,38 @@ from tests.cluster import objects
 from tests.cluster.client import Client
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.node import Node
+from tests.cluster.programs import FOLDERS
 from tests.cluster.waiting import eventually
+from tests.pages import follow
 
 from .daemonset import CONFLIST, THIN_PROGRAMS, DaemonSet, ThinDaemonSet, programs_place
 from .places import CONFIGURATIONS, PLUGINS, STATE, default_places
-from .pods import addresses, delete, pod, running
+from .pods import addresses, delete, pod, running, unchanged
+
+PAGE = "how-to/install-on-a-cluster.md"
+
+
+class ByThePage(DaemonSet):
+    """Installed by the commands of the page."""
+
+    def __init__(self, folder: Path, node: Node, control_plane: ControlPlane) -> None:
+        super().__init__(folder, node, control_plane)
+        self.state = STATE
+        path = os.pathsep.join([*map(str, FOLDERS), os.environ["PATH"]])
+        self.shell: Mapping[str, str] = {
+            "PATH": path, "KUBECONFIG": str(control_plane.kubeconfig), "CONTAINERD_ADDRESS": str(node.containerd.socket)
+        }  # fmt: skip
+
+    def _set_up(self) -> None:
+        self.load_image()
+        levels = re.findall(r"^(ok|warning|problem) +", self.follow("Install"), re.MULTILINE)
+        assert len(levels) > 5
+        assert set(levels) == {"ok"}
+        self.restart_runtime()
+
+    def follow(self, section: str) -> str:
+        """What the commands of a section print."""
+        return follow(PAGE, section=section, env=self.shell, timeout=500)
 
 
 def files() -> dict[str, list[str]]:
@@ -31,7 +60,7 @@ def places(node: Node, tmp_path: Path) -> Iterator[dict[str, list[str]]]:
         yield files()
 
 
-@pytest.mark.parametrize("kind", [DaemonSet, ThinDaemonSet])
+@pytest.mark.parametrize("kind", [ByThePage, ThinDaemonSet])
 def test_a_node_is_as_it_was_once_the_pods_with_networks_are_gone_and_they_run_until_then(
     logs: list[Path],
     control_plane: ControlPlane,
@@ -42,30 +71,28 @@ def test_a_node_is_as_it_was_once_the_pods_with_networks_are_gone_and_they_run_u
     places: dict[str, list[str]],
     kind: type[DaemonSet],
 ) -> None:
-    """F1, F2, F79; spec section 8: an image and a manifest, with a daemon and without, and nothing left of either."""
+    """F1, F2, F79; spec section 8: with a daemon and without, and nothing left of either."""
     logs.append(tmp_path)
+    page = ByThePage(tmp_path, node, control_plane)
     with kind(tmp_path, node, control_plane) as plurimus:
         before = plurimus.left()
         plurimus.network("rail", namespace)
         objects.create(admin, pod("trainer", namespace, "rail"))
         running(admin, "trainer", namespace)
-        trainer = node.sandbox(namespace, "trainer"), addresses(node.sandbox(namespace, "trainer").netns)
+        trainer = unchanged(admin, node, "trainer", namespace)
         assert trainer[1].keys() == {"eth0", "net1"}
 
-        plurimus.kubectl("delete", "daemonset", "plurimus")
-        eventually(plurimus.pods, lambda pods: pods == [])
-        plurimus.apply("uninstall.yaml")
+        page.follow("Take it off again")
         eventually(lambda: not CONFLIST.exists())
         plurimus.restart_runtime()
         objects.create(admin, pod("plain", namespace))
         running(admin, "plain", namespace)
         assert addresses(node.sandbox(namespace, "plain").netns).keys() == {"eth0"}
-        assert (node.sandbox(namespace, "trainer"), addresses(node.sandbox(namespace, "trainer").netns)) == trainer
+        assert unchanged(admin, node, "trainer", namespace) == trainer
         assert (PLUGINS / "plurimus").exists()
 
         for name in ("trainer", "plain"):
             delete(admin, name, namespace)
-        plurimus.rolled_out("plurimus-uninstall")
+        page.follow("When they are gone")
         plurimus.is_as(before)
-        plurimus.kubectl("delete", "daemonset", "plurimus-uninstall")
         assert files() == places
