@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Mapping
 from typing import Any
@@ -39,6 +40,10 @@ class ThinNode(Node):
             key: value for key, value in self.config.items() if key != "socketDir"
         }
         return made | {"program": str(self.program), "logToStderr": False, "logFile": str(self.log)}
+
+    def call(self, verb: str, conf: Mapping[str, Any] | None, env: Mapping[str, str] | None = None) -> Answer:
+        """As a runtime, which has a PATH: here plugins find their programs by it."""
+        return super().call(verb, conf, {"PATH": os.environ["PATH"], **(env or {})})
 
     def told(self, *before: Mapping[str, Any]) -> Sandbox:
         """A sandbox whose one network has a plugin that does as it is told, behind `before`."""
