@@ -28,6 +28,7 @@ from packaging.utils import canonicalize_name
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import build_shim
 import debian_root
+import elf_check
 import oci
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,6 +99,8 @@ def _build(archive: Path, architecture: str, work: Path) -> None:
     _identity(ours, packages)
     _compile(interpreter, base / f"usr/lib/python{PYTHON}", f"/usr/lib/python{PYTHON}")
     _compile(interpreter, library, f"/{LIBRARY}")
+    if problems := elf_check.problems([base, ours], architecture):
+        raise SystemExit("build_image: the image would not run:\n" + "\n".join(problems))
     layers = [oci.layer_of_folder(folder, epoch=epoch) for folder in (base, ours)]
     config = {
         "Env": [f"PATH={PATHS}", "PYTHONDONTWRITEBYTECODE=1"],
@@ -160,6 +163,9 @@ def _install(wheel: Path, library: Path, architecture: str) -> None:
         _run([sys.executable, "-m", "pip", "install", *options, *wanted], os.environ)
         wanted = sorted(_missing(library))
     shutil.rmtree(library / "bin")
+    # the one extension that needs C++'s library; the module does without it, where it matters nothing
+    for extension in library.glob("frozenlist/*.so"):
+        extension.unlink()
     for unneeded in (*library.glob("*.dist-info/RECORD"), *library.glob("*.dist-info/direct_url.json")):
         unneeded.unlink()  # they name the folder this was made in
 

@@ -41,7 +41,7 @@ def plurimus(
 def test_the_quick_start_works_with_nothing_applied_but_the_manifest(
     node: Node, plurimus: DaemonSet, admin: Client, namespace: str
 ) -> None:
-    """F1, F2, F27, F40, F63; spec section 8.1."""
+    """F1, F2, F27, F40, F63, F83; spec section 8.1."""
     plurimus.network("rail", namespace)
     before = plurimus.left()
     objects.create(admin, pod("trainer", namespace, "rail"))
