@@ -55,6 +55,7 @@ PROGRAMS = ["basename", "cat", "chroot", "cp", "dirname", "env", "grep", "head",
             "nsenter", "ps", "rm", "sh", "sleep", "stat", "sync", "tail", "touch"]  # fmt: skip
 """Of busybox: the daemon needs chroot, the scripts of deploy/image some, people the others."""
 SCRIPTS = ROOT / "deploy/image"
+TOOLS = ("build_shim", "debian_root", "elf_check", "oci", "wheel_shim")
 PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LIBRARY = f"usr/local/lib/python{PYTHON}/dist-packages"
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -219,8 +220,9 @@ def _compile(interpreter: Path, folder: Path, shown: str) -> None:
 
 def _fingerprint() -> str:
     """Changes with all of the project that goes into an image; a newer package in Debian's archive does not count."""
-    tracked = [ROOT / "requirements.txt", ROOT / "pyproject.toml", ROOT / "LICENSE", ROOT / "README.md"]
-    for folder, pattern in (("src/plurimus", "**/*.py"), ("shim", "*"), ("tools", "*.py"), ("deploy/image", "*")):
+    tracked = [ROOT / name for name in ("requirements.txt", "pyproject.toml", "LICENSE", "README.md")]
+    tracked += [Path(__file__).with_name(f"{name}.py") for name in (*TOOLS, "build_image")]
+    for folder, pattern in (("src/plurimus", "**/*.py"), ("shim", "*"), ("deploy/image", "*")):
         tracked += sorted((ROOT / folder).glob(pattern))
     digest = hashlib.sha256(os.environ.get("SOURCE_DATE_EPOCH", "").encode())
     for path in tracked:

@@ -54,18 +54,25 @@ def unpack(packages: Iterable[str], root: Path, *, suite: str, architecture: str
 
 def _archives(suite: str) -> Iterable[tuple[str, str]]:
     """Mirror and suite: of the release, and of its security updates."""
-    mirrors = {"Debian": os.environ.get("DEBIAN_MIRROR", ""), "Debian-Security": ""}
-    asked = ["apt-get", "indextargets", "--format", "$(SITE) $(ORIGIN) $(LABEL)"]
-    for line in subprocess.run(asked, capture_output=True, text=True, check=False).stdout.splitlines():
-        site, origin, label = (*line.split(), "", "", "")[:3]
-        if origin == "Debian" and label in mirrors:
-            mirrors[label] = mirrors[label] or site
-    if not mirrors["Debian"]:
+    found = _mirrors()
+    if not found:
+        # a machine without lists does not know whose its mirrors are
+        subprocess.run(["apt-get", "update", "-qq"], check=False)
+        found = _mirrors()
+    mirror = os.environ.get("DEBIAN_MIRROR") or found.get("Debian")
+    if not mirror:
         raise SystemExit(
             "debian_root: apt knows no mirror of Debian here; name one in DEBIAN_MIRROR (http://.../debian)"
         )
-    yield mirrors["Debian"], suite
-    yield mirrors["Debian-Security"] or mirrors["Debian"].rstrip("/") + "-security", f"{suite}-security"
+    yield mirror, suite
+    yield found.get("Debian-Security") or mirror.rstrip("/") + "-security", f"{suite}-security"
+
+
+def _mirrors() -> dict[str, str]:
+    """This machine's mirrors of Debian, by their labels."""
+    asked = ["apt-get", "indextargets", "--format", "$(LABEL) $(SITE)", "Origin: Debian"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    return dict(line.rsplit(maxsplit=1) for line in told.splitlines() if len(line.split()) == 2)
 
 
 def _apt(work: Path, *words: str) -> None:
