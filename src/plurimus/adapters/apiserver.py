@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from plurimus.adapters import apisocket
 from plurimus.adapters.credentials import Credentials
 from plurimus.adapters.kubeconfig import Access
 from plurimus.cni.errors import ClusterError
@@ -137,7 +137,7 @@ class ApiServer:
         """The answer of which the server has sent the head."""
         import aiohttp
 
-        # one that goes silent is noticed after its own time limit; one that is gone, by keep-alives
+        # one that goes silent is noticed after its own time limit; one that is gone, by the socket
         timeout = aiohttp.ClientTimeout(total=None, sock_read=seconds + 30)
         try:
             async with asyncio.timeout(self.timeout):
@@ -146,7 +146,6 @@ class ApiServer:
                     "GET", self.server + path, params=params, timeout=timeout, **identity
                 )
                 if response.status == 200:
-                    _keep_alive(response)
                     return response
                 async with response:
                     body = await response.read()
@@ -231,7 +230,9 @@ class ApiServer:
         if self._session is None:
             # the deadlines are ours; cookies are not the API's
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=None), cookie_jar=aiohttp.DummyCookieJar()
+                connector=aiohttp.TCPConnector(keepalive_timeout=apisocket.IDLE, socket_factory=apisocket.make),
+                timeout=aiohttp.ClientTimeout(total=None),
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
 
@@ -251,16 +252,6 @@ def _seconds(text: str) -> float:
     except ValueError:
         return 0.0
     return min(max(seconds, 0.0), _MOST_RETRY_AFTER) if math.isfinite(seconds) else 0.0
-
-
-def _keep_alive(response: aiohttp.ClientResponse) -> None:
-    """Let the kernel find out within a minute when nobody is at the other end of a watch any more."""
-    transport = _transport(response)
-    found = transport.get_extra_info("socket") if transport else None
-    if found is not None and found.family in (socket.AF_INET, socket.AF_INET6):
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3)):
-            found.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _transport(response: aiohttp.ClientResponse) -> asyncio.Transport | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +17,8 @@ from aiohttp import web
 
 from plurimus.adapters.apiserver import ApiServer
 from plurimus.adapters.kubeconfig import Access
+
+_SO_ATTACH_FILTER, _BPF_RETURN = 26, 0x06
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +71,18 @@ class Server:
         self.seen: list[Seen] = []
         self.url = ""
         self._over = asyncio.Event()
+        self._heard: list[web.BaseRequest] = []
+
+    def deafen(self) -> None:
+        """Let the connections there are receive nothing more, as when the way from the client is cut."""
+        code = ctypes.create_string_buffer(struct.pack("HBBI", _BPF_RETURN, 0, 0, 0))
+        program = struct.pack("HL", 1, ctypes.addressof(code))
+        for request in self._heard:
+            if request.transport is not None:
+                request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        self._heard.append(request)
         body = await request.read()
         now = asyncio.get_running_loop().time()
         self.seen.append(

@@ -61,6 +61,16 @@ async def test_only_a_lacking_right_is_answered_with_what_to_give(message: str, 
     assert ("give the daemon's role that verb" in raised.value.msg) == hinted
 
 
+async def test_a_connection_that_leads_nowhere_is_given_up_for_another_one() -> None:
+    """S13: long before the deadline; an answer is waited for however long the server takes."""
+    async with serving(Reply(body={"name": "found"})) as server, client(server, timeout=60) as api:
+        assert await api.get(PATH, Named) == Named("found")
+        server.deafen()
+        async with asyncio.timeout(30):
+            assert await api.get(PATH, Named) == Named("found")
+        assert len(server.seen) == 2
+
+
 async def test_a_refusal_that_is_no_status_is_told_as_it_is() -> None:
     """What stands between may answer in its own words."""
     async with serving(Reply(400, "<h1>Bad Gateway Configuration</h1>")) as server:
