@@ -15,7 +15,7 @@ from tests.cluster import objects
 from tests.cluster.client import Client
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.node import Node
-from tests.cluster.programs import FOLDERS, ROOT
+from tests.cluster.programs import FOLDERS
 from tests.cluster.waiting import eventually
 from tests.pages import follow
 
@@ -24,7 +24,7 @@ from .daemonset import DaemonSet
 from .places import CONFIGURATIONS, PLUGINS, STATE, default_places
 from .pods import addresses, delete, pod, running, unchanged
 
-PAGE = ROOT / "docs/how-to/migrate-from-multus.md"
+PAGE = "how-to/migrate-from-multus.md"
 SETS = ("kube-multus-ds", "plurimus", "plurimus-uninstall")
 
 
@@ -55,12 +55,9 @@ class Administrator(DaemonSet):
 
     def follow(self, section: str, **variables: str) -> str:
         """What the commands of a section of the page print, typed on the node."""
-        (text,) = re.findall(rf"^## {section}$(.*?)(?=^## |\Z)", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-        page = self.folder / f"{section}.md"
-        page.write_text(text)
         path = ":".join([*map(str, FOLDERS), os.environ["PATH"]])
         shell = {"PATH": path, "KUBECONFIG": str(self._control_plane.kubeconfig), "MULTUS": str(self.multus)}
-        return follow(str(page), env=shell | variables, timeout=300)
+        return follow(PAGE, section=section, env=shell | variables, timeout=300)
 
 
 @pytest.fixture
