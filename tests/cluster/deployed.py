@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import yaml
 
 from . import objects
 from .client import Client, Object
+from .programs import program
 from .waiting import eventually
 
 DEPLOY = Path(__file__).resolve().parent.parent.parent / "deploy"
@@ -23,6 +25,13 @@ def documents(name: str) -> list[Object]:
 def manifest(name: str) -> list[Object]:
     """The objects of one manifest."""
     return _documents(DEPLOY / name)
+
+
+def rendered(name: str) -> list[Object]:
+    """The objects of one kustomization of deploy/."""
+    command = [program("kubectl"), "kustomize", str(DEPLOY / "kustomize" / name)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return [document for document in yaml.safe_load_all(done.stdout) if document]
 
 
 def definition() -> Object:

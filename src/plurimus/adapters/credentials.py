@@ -101,6 +101,7 @@ class Credentials:
     def forget(self) -> None:
         """Read or run everything anew for the next request: the server refused what there was."""
         self._token = self._ran = self._context = None
+        self._access.refused()
 
 
 def _stamp(files: list[Path]) -> Stamp:

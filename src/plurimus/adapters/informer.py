@@ -81,14 +81,17 @@ class Gone(ClusterError):
 
 
 class Informer(Generic[Object, T]):
-    """The objects at `path` (a collection of all namespaces), each as `project` makes it of an `Object`."""
+    """The objects at `path` (a collection of all namespaces), each as `project` makes it of an `Object`.
+
+    Those it makes None of are left out.  `changed` is set whenever the copy may have changed; who waits clears it.
+    """
 
     def __init__(
         self,
         api: ApiServer,
         path: str,
         of: type[Object],
-        project: Callable[[Object], T],
+        project: Callable[[Object], T | None],
         params: Mapping[str, str] | None = None,
     ) -> None:
         self._api = api
@@ -101,6 +104,7 @@ class Informer(Generic[Object, T]):
         self._version = ""
         self._pause = _FIRST_PAUSE
         self.synced = asyncio.Event()
+        self.changed = asyncio.Event()
 
     def get(self, namespace: str, name: str) -> T | None:
         return self._held.get((namespace, name))
@@ -148,6 +152,7 @@ class Informer(Generic[Object, T]):
             params["continue"] = page.metadata.more
         self._held, self._version = held, page.metadata.resource_version
         self.synced.set()
+        self.changed.set()
 
     async def _watch(self) -> None:
         params = {**self._params, "resourceVersion": self._version, "allowWatchBookmarks": "true"}
@@ -186,6 +191,7 @@ class Informer(Generic[Object, T]):
         else:
             self._held[_key(metadata)] = found
         self._version = metadata.resource_version
+        self.changed.set()
 
     def _error(self, status: msgspec.Raw) -> ClusterError:
         said = msgspec.json.decode(status, type=_Error)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,7 +35,10 @@ class ExecPlugin:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One server and one identity.  `ca`, `certificate` and `key` are a path or PEM text; None where there is none."""
+    """One server and one identity.  `ca`, `certificate` and `key` are a path or PEM text; None where there is none.
+
+    `refused` is called whenever the server does not know the identity (any more).
+    """
 
     server: str
     ca: Path | bytes | None = None
@@ -46,6 +49,7 @@ class Access:
     certificate: Path | bytes | None = None
     key: Path | bytes | None = None
     exec: ExecPlugin | None = None
+    refused: Callable[[], None] = lambda: None
 
 
 def find(path: str, env: Mapping[str, str] = os.environ) -> Access | None:

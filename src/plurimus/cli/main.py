@@ -16,6 +16,7 @@ from plurimus.cni.errors import PlurimusError
 _COMMANDS = {
     "daemon": "plurimus.cli.daemon:daemon",
     "thin": "plurimus.cli.thin:thin",
+    "approve": "plurimus.cli.approve:approve",
     "explain": "plurimus.cli.explain:explain",
     "install": "plurimus.cli.install:install",
     "uninstall": "plurimus.cli.install:uninstall",

@@ -47,6 +47,8 @@ def thin(config: Path, once: bool, python: str, host_root: Path) -> None:
     logs.configure(msgspec.structs.replace(loaded.daemon, log_file="", log_to_stderr=True))
     for warning in loaded.warnings:
         click.echo(f"plurimus: {warning}", err=True)
+    if loaded.daemon.per_node_certificate.enabled:
+        click.echo("plurimus: 'perNodeCertificate' has no effect: it is the daemon's, and this node has none", err=True)
     words = node.program(python, node=os.environ.get(NODE_NAME, ""))
     asyncio.run(node.try_program(words, host_root))
     access = node.access(loaded, os.environ)

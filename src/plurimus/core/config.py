@@ -16,7 +16,7 @@ import msgspec
 
 from plurimus.cni import gojson
 from plurimus.cni.errors import ConfigError
-from plurimus.core import keys
+from plurimus.core import certificates, keys
 from plurimus.core.netconf import NetConf
 
 LOG_LEVELS = ("panic", "error", "verbose", "debug")
@@ -32,6 +32,8 @@ class LogOptions(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class PerNodeCertificate(msgspec.Struct, frozen=True, rename="camel"):
+    """A certificate of the node's own as the daemon's identity; `core.certificates` reads the duration."""
+
     enabled: bool = False
     bootstrap_kubeconfig: str = ""
     cert_dir: str = ""
@@ -111,6 +113,7 @@ def _check(config: DaemonConfig) -> None:
         raise _wrong("connectionLimit", config.connection_limit, "a number above 0, or no such key for no limit")
     if config.metrics_port is not None and not 0 < config.metrics_port < 65536:
         raise _wrong("metricsPort", config.metrics_port, "a port, 1 to 65535")
+    _check_certificate(config.per_node_certificate)
     for key, value in (
         ("apiTimeout", config.api_timeout),
         ("daemonTimeout", config.daemon_timeout),
@@ -119,6 +122,17 @@ def _check(config: DaemonConfig) -> None:
     ):
         if not 0 < value <= 3600:
             raise _wrong(key, value, "seconds, above 0 and at most 3600")
+
+
+def _check_certificate(config: PerNodeCertificate) -> None:
+    if config.enabled:
+        for key, value, expected in (
+            ("bootstrapKubeconfig", config.bootstrap_kubeconfig, "a kubeconfig to ask for the certificate with"),
+            ("certDir", config.cert_dir, "a folder of this node that stays"),
+        ):
+            if not value:
+                raise _wrong(f"perNodeCertificate.{key}", value, expected)
+        certificates.seconds(config.cert_duration)
 
 
 def _wrong(key: str, value: object, expected: str) -> ConfigError:

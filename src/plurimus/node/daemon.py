@@ -1,8 +1,8 @@
 """The daemon as a whole: what it is made of, how it starts, how it ends.
 
-Start: read the configuration, wait for the default network's sign of life, take the socket, serve,
-put the node's CNI configuration in place, pay debts.  End, on SIGTERM or SIGINT: say that it is not
-ready, let requests end, remove the socket.  The node's CNI configuration stays, so no pod starts
+Start: read the configuration, get the node's certificate where one is wanted, wait for the default network's sign of
+life, take the socket, serve, put the node's CNI configuration in place, pay debts.  End, on SIGTERM or SIGINT: say
+that it is not ready, let requests end, remove the socket.  The node's CNI configuration stays, so no pod starts
 without its networks meanwhile.
 
 Spec section 7.5.
@@ -25,6 +25,7 @@ from plurimus.adapters import kubeconfig
 from plurimus.adapters.apiserver import ApiServer
 from plurimus.adapters.confdir import ConfDirectories
 from plurimus.adapters.kernel import NamespaceKernel
+from plurimus.adapters.kubeconfig import Access
 from plurimus.adapters.kubernetes import KubernetesCluster
 from plurimus.adapters.manifests import ManifestFolder
 from plurimus.adapters.plugins import Executables
@@ -36,7 +37,7 @@ from plurimus.cni.errors import ClusterError, ConfigError
 from plurimus.core import netconf
 from plurimus.core.config import ConfigFile, parse
 from plurimus.core.ports import DeviceSource
-from plurimus.node import cniconfig
+from plurimus.node import cniconfig, identity
 from plurimus.node.listener import Listener
 from plurimus.node.recovery import Debts
 from plurimus.node.request import Requests
@@ -73,13 +74,13 @@ def load(path: Path) -> ConfigFile:
         raise error.about(f"{path}: ") from None
 
 
-def make_world(config: ConfigFile) -> World:
-    """The real world as `config` describes it.
+def make_world(config: ConfigFile, access: Access | None = None) -> World:
+    """The real world as `config` describes it, and the cluster that `access` leads to, if it is given.
 
     Raises:
         ConfigError: the kubeconfig cannot be read.
     """
-    cluster = make_cluster(config)
+    cluster = make_cluster(config, access)
     return World(
         cluster=cluster,
         devices=make_devices(config, cluster),
@@ -92,14 +93,21 @@ def make_world(config: ConfigFile) -> World:
     )
 
 
-def make_cluster(config: ConfigFile) -> ManifestFolder | KubernetesCluster | None:
+def make_cluster(config: ConfigFile, access: Access | None = None) -> ManifestFolder | KubernetesCluster | None:
     """A folder of manifests where one is named, else Kubernetes where it can be reached, else no cluster."""
     if config.daemon.manifests:
         return ManifestFolder(Path(config.daemon.manifests))
-    access = kubeconfig.find(netconf.parse({}, overlay=config.overlay).kubeconfig)
+    access = access or find_access(config)
     if access is None:
         return None
     return KubernetesCluster(ApiServer(access, timeout=config.daemon.api_timeout), os.environ.get(NODE_NAME, ""))
+
+
+def find_access(config: ConfigFile) -> Access | None:
+    """Whom the API server takes a daemon of `config` for: its certificate, its kubeconfig or its service account."""
+    if config.daemon.per_node_certificate.enabled:
+        return identity.access(config.daemon.per_node_certificate)
+    return kubeconfig.find(netconf.parse({}, overlay=config.overlay).kubeconfig)
 
 
 def make_devices(config: ConfigFile, cluster: ManifestFolder | KubernetesCluster | None) -> DeviceSource | None:
@@ -116,16 +124,30 @@ async def run(config: ConfigFile) -> None:
     Raises:
         ConfigError, ClusterError: the daemon cannot start; the message says why.
     """
-    loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     for warning in config.warnings:
         _log.warning(warning)
-    world = make_world(config)
+    own = identity.make(config, os.environ.get(NODE_NAME, ""))
+    if own is None:
+        await _serve(config, stop, None)
+    else:
+        try:
+            if await _before(stop, own.obtain()):
+                async with own.renewed():
+                    await _serve(config, stop, own.access)
+        finally:
+            await own.close()
+    _log.info("stopped")
+
+
+async def _serve(config: ConfigFile, stop: asyncio.Event, access: Access | None) -> None:
+    """Serve until `stop` is set; `access` is the daemon's identity, None for the one its file names."""
+    loop = asyncio.get_running_loop()
+    world = make_world(config, access)
     merged = netconf.parse({}, overlay=config.overlay)
     if not await _before(stop, _wait_for_default_network(config, world, merged.readiness_indicator_file)):
-        _log.info("stopped")
         return
     own = cniconfig.make(config, world.confdir, loop.time)
     if own is not None:
@@ -156,7 +178,6 @@ async def run(config: ConfigFile) -> None:
         await asyncio.gather(*background, return_exceptions=True)
         if world.cluster is not None:
             await world.cluster.close()
-        _log.info("stopped")
 
 
 async def _before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:

@@ -72,7 +72,7 @@ async def _cluster(config: ConfigFile, path: str, now: float) -> AsyncIterator[F
         yield ok("cluster", text) if there else problem("cluster", f"{text}, and missing", "mend the key 'manifests'")
         return
     try:
-        access = kubeconfig.find(path or netconf.parse({}, overlay=config.overlay).kubeconfig)
+        access = kubeconfig.find(path) if path else daemon.find_access(config)
     except PlurimusError as error:
         yield problem("cluster", str(error), "mend the kubeconfig, or the key 'kubeconfig'")
         return

@@ -15,7 +15,9 @@ from plurimus.cli.main import root
 from plurimus.cni.version import SUPPORTED
 from plurimus.version import VERSION
 
-COMMANDS = ["daemon", "thin", "explain", "install", "uninstall", "doctor", "sandbox", "version", "completion"]
+COMMANDS = [
+    "daemon", "thin", "approve", "explain", "install", "uninstall", "doctor", "sandbox", "version", "completion",
+]  # fmt: skip
 
 
 def run(*argv: str) -> str:

@@ -13,6 +13,7 @@ from plurimus.cni.errors import ConfigError
 from plurimus.core import config
 from plurimus.core.config import DaemonConfig, LogOptions, PerNodeCertificate
 
+CERTIFICATE = {"enabled": True, "bootstrapKubeconfig": "/b", "certDir": "/c"}
 KEYS: list[tuple[str, str, Any]] = [
     ("chrootDir", "chroot_dir", "/hostroot"),
     ("socketDir", "socket_dir", "/s/"),
@@ -20,7 +21,7 @@ KEYS: list[tuple[str, str, Any]] = [
     ("logLevel", "log_level", "debug"),
     ("logToStderr", "log_to_stderr", False),
     ("logOptions", "log_options", {"maxAge": 1, "maxSize": 2, "maxBackups": 3, "compress": False}),
-    ("perNodeCertificate", "per_node_certificate", {"enabled": True}),
+    ("perNodeCertificate", "per_node_certificate", CERTIFICATE),
     ("connectionLimit", "connection_limit", 5),
     ("metricsPort", "metrics_port", 9091),
     ("enablePprof", "enable_pprof", True),
@@ -38,7 +39,7 @@ KEYS: list[tuple[str, str, Any]] = [
 ]
 STRUCTS: dict[str, Any] = {
     "logOptions": LogOptions(1, 2, 3, compress=False),
-    "perNodeCertificate": PerNodeCertificate(enabled=True),
+    "perNodeCertificate": PerNodeCertificate(enabled=True, bootstrap_kubeconfig="/b", cert_dir="/c"),
 }
 OVERLAY_KEYS = (
     "cniVersion", "name", "type", "capabilities", "runtimeConfig", "confDir", "cniDir", "binDir", "kubeconfig",
