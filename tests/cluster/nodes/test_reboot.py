@@ -44,8 +44,10 @@ def they_come_back(
 ) -> None:
     """Wait until all pods run anew, with their networks; what they had is free, and what they have when they go."""
     for name in PODS:
-        eventually(partial(restarts, admin, name, namespace), lambda counts: counts == [1])
-    new = {each.pod: each for each in node.sandboxes() if each.namespace == namespace and each.id not in old}
+        eventually(partial(restarts, admin, name, namespace), any)
+    alive = {path.name for path in Path("/run/netns").iterdir()}
+    sandboxes = [each for each in node.sandboxes() if each.namespace == namespace and each.netns in alive]
+    new = {each.pod: each for each in sandboxes if each.id not in old}
     assert sorted(new) == sorted(PODS)
     for name, sandbox in new.items():
         found = addresses(sandbox.netns)
