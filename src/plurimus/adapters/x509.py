@@ -64,16 +64,28 @@ def subject(request: bytes) -> Subject:
     """Whom a request, in PEM, wants a certificate for.
 
     Raises:
-        ValueError: it is no request.
+        ValueError: it is no request, or is not written as everybody writes one.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a common name's length
-        found = x509.load_pem_x509_csr(request)
-        attributes = list(found.subject)
-        known = (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)
-        names, organizations = (tuple(str(each.value) for each in attributes if each.oid == oid) for oid in known)
-        others = [each.oid.dotted_string for each in attributes if each.oid not in known]
-        return Subject(names, organizations, (*others, *(each.oid.dotted_string for each in found.extensions)))
+        try:
+            return _subject(request)
+        except ValueError:
+            raise
+        except Exception as error:
+            raise ValueError(str(error)) from error
+
+
+def _subject(request: bytes) -> Subject:
+    found = x509.load_pem_x509_csr(request)
+    if found.public_bytes(_PEM).split() != request.split():
+        # whoever signs it may find another one in there than was looked at here
+        raise ValueError("there is more in it than one request in its usual form")
+    attributes = list(found.subject)
+    known = (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)
+    names, organizations = (tuple(str(each.value) for each in attributes if each.oid == oid) for oid in known)
+    others = [each.oid.dotted_string for each in attributes if each.oid not in known]
+    return Subject(names, organizations, (*others, *(each.oid.dotted_string for each in found.extensions)))
 
 
 def main(what: str, given: bytes) -> bytes:

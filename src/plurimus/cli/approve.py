@@ -44,8 +44,12 @@ async def _run(api: ApiServer) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     approving = asyncio.create_task(Approver(api, x509.subject).run())
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait((approving, stopping), return_when=asyncio.FIRST_COMPLETED)
-    for task in (approving, stopping):
-        task.cancel()
-    await asyncio.gather(approving, stopping, return_exceptions=True)
-    await api.close()
+    try:
+        await asyncio.wait((approving, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if approving.done():
+            approving.result()
+    finally:
+        for task in (approving, stopping):
+            task.cancel()
+        await asyncio.gather(approving, stopping, return_exceptions=True)
+        await api.close()

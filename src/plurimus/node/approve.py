@@ -24,16 +24,19 @@ from plurimus.model.signing import SigningRequest, Subject
 COMPONENT = "cert-approver"
 """The source of its events (spec section 7.8)."""
 _AGAIN = 10.0
-"""Seconds after which what could not be decided is looked at again."""
 _log = structlog.get_logger(__name__)
 
 
 class Approver:
-    """Decides about the requests at `api`; `subject` reads one, and raises a ValueError where that is impossible."""
+    """Decides about the requests at `api`; `subject` reads one, and raises a ValueError where that is impossible.
 
-    def __init__(self, api: ApiServer, subject: Callable[[bytes], Subject]) -> None:
+    `again` is after how many seconds a decision that was not taken is tried again.
+    """
+
+    def __init__(self, api: ApiServer, subject: Callable[[bytes], Subject], *, again: float = _AGAIN) -> None:
         self._api = api
         self._subject = subject
+        self._again = again
         self._requests = signing.undecided(api)
         self._events = EventQueue(api, "", COMPONENT)
         self._done: set[str] = set()
@@ -50,7 +53,7 @@ class Approver:
             self._done &= {request.metadata.uid for request in waiting}
             left = [request for request in waiting if not await self._decide(request)]
             try:
-                async with asyncio.timeout(_AGAIN if left else None):
+                async with asyncio.timeout(self._again if left else None):
                     await self._requests.changed.wait()
             except TimeoutError:
                 continue
