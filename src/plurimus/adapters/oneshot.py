@@ -89,7 +89,9 @@ class _Secure(http.client.HTTPConnection):
 
     def connect(self) -> None:
         super().connect()
-        self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._name)
+        # in its place before the handshake, which then ends with it, too
+        self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._name, do_handshake_on_connect=False)
+        self.sock.do_handshake()
 
 
 def _ask(

@@ -23,13 +23,14 @@ def main() -> None:
     if env.get("CNI_COMMAND") == "VERSION":
         _say(json.dumps({"cniVersion": version.CURRENT, "supportedVersions": version.SUPPORTED}).encode() + b"\n")
         sys.exit(0)
+    # not `asyncio.run`, which waits for threads before it returns: one may still wait for a server that does not answer
+    loop = asyncio.new_event_loop()
     try:
-        status = asyncio.run(once.serve(Request(env, sys.stdin.buffer.read()), _say))
+        status = loop.run_until_complete(once.serve(Request(env, sys.stdin.buffer.read()), _say))
     except Exception as error:  # noqa: BLE001 - a runtime must get a CNI error, whatever happens here
         _say(encode_error(PlurimusError(f"internal error: {error!r}")))
         status = 1
     sys.stderr.flush()
-    # a thread may still wait for a server that does not answer
     os._exit(status)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -79,6 +80,25 @@ async def test_a_server_that_says_nothing_is_an_error_in_time() -> None:
             await api.get(PATH, Named)
         api.timeout = 30.0
         assert await api.get(PATH, Named) == Named("found")
+
+
+async def test_a_connection_is_given_up_while_the_server_does_not_shake_hands() -> None:
+    """S13: not when the time is over that an answer may take."""
+    gone = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        gone.set()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        api = OneShotApi(Access(f"https://{host}:{port}", insecure=True), timeout=90.0)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await api.get(PATH, Named)
+        await asyncio.wait_for(gone.wait(), 45.0)
 
 
 async def test_requests_at_the_same_time_take_turns() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -72,3 +74,38 @@ def test_a_log_file_that_cannot_be_opened_keeps_no_call_from_its_work(tmp_path: 
     done = call(json.dumps(conf).encode(), CNI_COMMAND="DEL", CNI_CONTAINERID="c1", CNI_IFNAME="eth0", CNI_PATH="/bin")
     assert (done.returncode, done.stdout) == (0, b"")
     assert "cannot be opened" in json.loads(done.stderr.splitlines()[0])["error"]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_call_that_is_told_to_end_does_not_wait_for_a_silent_server(tmp_path: Path, scheme: str) -> None:
+    """S13: that takes connections, and neither shakes hands nor answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60.0)
+        (tmp_path / "kubeconfig").write_text(json.dumps({
+            "current-context": "a",
+            "contexts": [{"name": "a", "context": {"cluster": "a"}}],
+            "clusters": [{"name": "a", "cluster": {
+                "server": f"{scheme}://127.0.0.1:{server.getsockname()[1]}", "insecure-skip-tls-verify": True,
+            }}],
+        }))  # fmt: skip
+        conf = {"name": "a", "cniVersion": "1.0.0", "cniDir": str(tmp_path), "apiTimeout": 300,
+                "kubeconfig": str(tmp_path / "kubeconfig"), "delegates": [{"name": "b", "type": "b"}]}  # fmt: skip
+        env = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c1", "CNI_IFNAME": "eth0", "CNI_PATH": "/bin",
+               "CNI_NETNS": "/run/nowhere", "CNI_ARGS": "K8S_POD_NAMESPACE=a;K8S_POD_NAME=b"}  # fmt: skip
+        command = [sys.executable, "-I", "-m", "plurimus.cli.cni"]
+        with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as call:
+            try:
+                assert call.stdin is not None
+                call.stdin.write(json.dumps(conf).encode())
+                call.stdin.close()
+                call.stdin = None
+                connection, _ = server.accept()
+                with connection:
+                    connection.settimeout(60.0)
+                    assert connection.recv(1) != b""
+                    call.send_signal(signal.SIGTERM)
+                    stdout, _ = call.communicate(timeout=60.0)
+            finally:
+                call.kill()
+    assert call.returncode == 1
+    assert "ended by SIGTERM" in json.loads(stdout)["msg"]
