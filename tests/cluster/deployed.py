@@ -47,9 +47,10 @@ def apply(admin: Client) -> None:
     eventually(lambda: admin.get(objects.path(definition())), objects.established)
 
 
-def token(admin: Client, account: str = ACCOUNT, namespace: str = NAMESPACE) -> str:
-    """A token of a service account, as kubelet asks for one."""
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 600}}
+def token(admin: Client, account: str = ACCOUNT, namespace: str = NAMESPACE, *, bound: Object | None = None) -> str:
+    """A token of a service account; kubelet asks for one that is bound to a pod."""
+    spec = {"expirationSeconds": 600} | ({} if bound is None else {"boundObjectRef": bound})
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
     issued: str = admin.post(f"{objects.path(objects.service_account(account, namespace))}/token", request)["status"][
         "token"
     ]

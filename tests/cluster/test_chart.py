@@ -87,7 +87,7 @@ def test_an_api_server_takes_what_the_values_change(control_plane: ControlPlane,
     words = ["apply", "--dry-run=server", "--validate=strict", "--output=name", "--filename", str(path)]
     taken = control_plane.kubectl(*words, namespace=deployed.NAMESPACE).split()
     assert "daemonset.apps/plurimus" in taken
-    assert len(taken) == len(deployed.manifest("plurimus.yaml"))
+    assert len(taken) == len(deployed.manifest("plurimus-thin.yaml" if "mode" in values else "plurimus.yaml"))
 
 
 def test_the_values_for_the_daemons_file_are_in_it_and_more_keys_win() -> None:

@@ -114,6 +114,11 @@ class ApiServer:
             if error.reason != "AlreadyExists":
                 raise
 
+    async def ask(self, path: str, body: Mapping[str, Any], into: type[T]) -> T:
+        """The answer to a request that is posted and kept by nobody, such as one for a token."""
+        answer = await self._persist("POST", path, body=body, content_type="application/json")
+        return _decoded(f"POST {path}", answer, into)
+
     @asynccontextmanager
     async def watch(self, path: str, params: Mapping[str, str], *, seconds: int) -> AsyncIterator[AsyncIterator[bytes]]:
         """The events of a watch the server agreed to, one JSON object each, until it ends it after about `seconds`.

@@ -84,9 +84,8 @@ def standalone(access: Access) -> bytes:
         cluster["insecure-skip-tls-verify"] = True
     if access.server_name:
         cluster["tls-server-name"] = access.server_name
-    token = _content(access.token_file).decode(errors="replace").strip() if access.token_file else access.token
-    if token:
-        user["token"] = token
+    if held := token(access):
+        user["token"] = held
     name = "plurimus"
     document = {
         "apiVersion": "v1",
@@ -97,6 +96,15 @@ def standalone(access: Access) -> bytes:
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
     }
     return json.dumps(document, indent=2).encode() + b"\n"
+
+
+def token(access: Access) -> str:
+    """The bearer token as it is now; empty where there is none.
+
+    Raises:
+        ConfigError: its file cannot be read or is empty.
+    """
+    return _content(access.token_file).decode(errors="replace").strip() if access.token_file else access.token
 
 
 def _content(source: Path | bytes) -> bytes:

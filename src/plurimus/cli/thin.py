@@ -52,9 +52,11 @@ def thin(config: Path, once: bool, python: str, host_root: Path) -> None:
     words = node.program(python, node=os.environ.get(NODE_NAME, ""))
     asyncio.run(node.try_program(words, host_root))
     access = node.access(loaded, os.environ)
-    keeper = Keeper(loaded, root=host_root, program=words, access=access, clock=time.monotonic)
+    keeper = Keeper(
+        loaded, root=host_root, program=words, access=access, clock=time.monotonic, issue=node.issue(loaded)
+    )
     if once:
-        keeper.look()
+        asyncio.run(keeper.once())
         keeper.check()
     else:
         asyncio.run(_keep(keeper))

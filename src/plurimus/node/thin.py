@@ -1,8 +1,8 @@
 """A node without a daemon: what each CNI call needs is put there, and kept.
 
-Beside the node's CNI configuration, in `plurimus.d`: the program that the shim becomes, and a kubeconfig with the
-service account's token inside, written anew whenever kubelet renewed that (S15, F80).  Nothing is removed when this
-ends (S3): calls go on without it, until the token has expired.
+Beside the node's CNI configuration, in `plurimus.d`: the program that the shim becomes, and a kubeconfig with a
+token of the service account inside, which is renewed (S15, F80).  Nothing is removed when this ends (S3): calls go on
+without it until that token has expired, `node.callidentity` says when.
 
 Decision 14; spec section 7.12.
 """
@@ -14,11 +14,12 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import structlog
 
-from plurimus.adapters import kubeconfig, process
+from plurimus.adapters import accounttoken, kubeconfig, process
 from plurimus.adapters.cnifolder import CniFolder
 from plurimus.adapters.confdir import ConfDirectories
 from plurimus.adapters.kubeconfig import Access
@@ -28,6 +29,7 @@ from plurimus.cni.errors import ConfigError, PlurimusError
 from plurimus.core import cnifolder, generate
 from plurimus.core.config import ConfigFile
 from plurimus.node import cniconfig
+from plurimus.node.callidentity import CallIdentity, Issue
 from plurimus.node.once import NODE_NAME
 
 PROGRAM, KUBECONFIG = "program", "kubeconfig"
@@ -40,7 +42,8 @@ class Keeper:
     """Keeps a node as `config` says.
 
     `root` is where the node's own root is seen from here, `program` what starts Plurimus on the node, `access` the
-    identity to write a kubeconfig with; None where there is nothing to write.  `clock` gives seconds that only grow.
+    identity to write a kubeconfig with; None where there is nothing to write.  `issue` asks for a token that lasts;
+    None where calls get the very token of `access`.  `clock` gives seconds that only grow.
     """
 
     def __init__(
@@ -51,12 +54,13 @@ class Keeper:
         program: Sequence[str],
         access: Access | None,
         clock: Callable[[], float],
+        issue: Issue | None = None,
     ) -> None:
         self._root = root
         self._program = _lines(program)
         self._folder = CniFolder(Path(config.daemon.cni_config_dir) / cnifolder.KEPT)
         self._trouble = ""
-        self._access = access
+        self._identity = None if access is None else CallIdentity(access, issue, clock)
         self._names = {name: self._on_node(self._folder.path / name) for name in (PROGRAM, KUBECONFIG)}
         self._own = cniconfig.make(config, ConfDirectories(), clock, self._render)
         if not config.daemon.multus_autoconfig_dir and config.daemon.multus_config_file in ("", "auto"):
@@ -65,6 +69,18 @@ class Keeper:
 
     async def run(self) -> None:
         """Look for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._look_for_ever())
+            if self._identity is not None:
+                tasks.create_task(self._identity.run())
+
+    async def once(self) -> None:
+        """One round that begins with a token."""
+        if self._identity is not None:
+            await self._identity.renew()
+        self.look()
+
+    async def _look_for_ever(self) -> None:
         while True:
             try:
                 self.look()
@@ -77,8 +93,8 @@ class Keeper:
         """One round: what calls need first, then the configuration that sends them there."""
         try:
             self._keep(PROGRAM, self._program)
-            if self._access is not None:
-                self._keep(KUBECONFIG, kubeconfig.standalone(self._access))
+            if self._identity is not None:
+                self._keep_identity(self._identity)
             trouble = ""
         except PlurimusError as error:
             trouble = str(error)
@@ -102,7 +118,7 @@ class Keeper:
     def paths(self) -> Iterator[Path]:
         """The files that are kept beside the CNI configuration."""
         yield self._folder.path / PROGRAM
-        if self._access is not None:
+        if self._identity is not None:
             yield self._folder.path / KUBECONFIG
 
     def _keep(self, name: str, content: bytes) -> None:
@@ -110,12 +126,17 @@ class Keeper:
             self._folder.write(name, content)
             _log.info("wrote what calls need", path=str(self._folder.path / name))
 
+    def _keep_identity(self, identity: CallIdentity) -> None:
+        """What is there may be good for longer than the token of this pod, which is for a node without any."""
+        if identity.access is not None and (identity.lasting or self._folder.read(KUBECONFIG) is None):
+            self._keep(KUBECONFIG, kubeconfig.standalone(identity.access))
+
     def _render(self, config: ConfigFile, default: NetworkConfig, path: str) -> bytes:
         """The node's CNI configuration; there is none before there is what it refers to."""
         for kept in self.paths():
             if not kept.exists():
-                raise ConfigError(f"{kept} is not there yet: {self._trouble}")
-        access = _own_kubeconfig(config) or (self._names[KUBECONFIG] if self._access is not None else "")
+                raise ConfigError(f"{kept} is not there yet: {self._trouble or 'the API server is being asked'}")
+        access = _own_kubeconfig(config) or (self._names[KUBECONFIG] if self._identity is not None else "")
         on_node = self._on_node(Path(path))
         return generate.generate_thin(config, default, path=on_node, program=self._names[PROGRAM], kubeconfig=access)
 
@@ -130,6 +151,11 @@ class Keeper:
 def access(config: ConfigFile, env: Mapping[str, str]) -> Access | None:
     """The container's own identity, where the file names no other cluster."""
     return None if _own_kubeconfig(config) or config.daemon.manifests else kubeconfig.in_cluster(env)
+
+
+def issue(config: ConfigFile) -> Issue:
+    """What asks the API server for the token of calls."""
+    return partial(accounttoken.issue, timeout=config.daemon.api_timeout)
 
 
 def program(python: str = "", *, node: str = "") -> list[str]:

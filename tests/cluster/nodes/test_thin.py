@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from plurimus.adapters.kubeconfig import SERVICE_ACCOUNT
 from tests.cluster import objects
 from tests.cluster.client import Client
 from tests.cluster.controlplane import ControlPlane
@@ -66,9 +67,12 @@ def test_a_pod_has_its_networks_without_a_daemon_and_leaves_nothing(
 
 
 def test_calls_use_a_renewed_token_at_once(thin: Thin, admin: Client, namespace: str) -> None:
-    """F80, S15: the service account's token is in the kubeconfig of the node, which follows it."""
-    token = thin.new_token()
-    eventually(thin.kept_token, lambda kept: kept == token)
+    """F80, S15: a token of the service account is in the kubeconfig of the node; who keeps it asks for one at first."""
+    before = thin.kept_token()
+    assert before != (SERVICE_ACCOUNT / "token").read_text()
+    thin.daemon.stop(kindly=True)
+    thin.daemon.start()
+    eventually(thin.kept_token, lambda kept: kept != before)
     objects.create(admin, pod("trainer", namespace))
     running(admin, "trainer", namespace)
     calls = [json.loads(line) for line in thin.calls.read_text().splitlines()]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from plurimus.adapters.kubeconfig import SERVICE_ACCOUNT
-from tests.cluster import deployed
+from tests.cluster import deployed, objects
 from tests.cluster.controlplane import SERVICE_ADDRESS, SERVICE_PORT, ControlPlane
 from tests.cluster.node import Node
 from tests.cluster.service import Service
@@ -32,13 +32,17 @@ class Thin(Plurimus):
         command = [PLURIMUS, "thin", "--config", self._config]
         self.daemon = Service("plurimus", command, folder / "plurimus.log", self._conflist.exists, environment)
 
-    def new_token(self) -> str:
-        """Write another token of the service account where kubelet writes a container's."""
-        token = deployed.token(self._control_plane.admin)
+    def _write_token(self) -> None:
+        """A token of the service account where kubelet writes a container's."""
         SERVICE_ACCOUNT.mkdir(parents=True, exist_ok=True)
-        (SERVICE_ACCOUNT / "new").write_text(token)
-        (SERVICE_ACCOUNT / "new").rename(SERVICE_ACCOUNT / "token")
-        return token
+        (SERVICE_ACCOUNT / "token").write_text(deployed.token(self._control_plane.admin))
+
+    def _give_rights(self, manifest: str) -> None:
+        """Those of a manifest, in place of what the service account had."""
+        for thing in deployed.manifest(manifest):
+            if thing["kind"] in ("ClusterRole", "Role", "RoleBinding"):
+                objects.ensure(self._control_plane.admin, thing)
+                self._control_plane.admin.put(objects.path(thing), thing)
 
     def kept_token(self) -> str:
         """The token that calls use."""
@@ -47,7 +51,8 @@ class Thin(Plurimus):
 
     def _set_up(self) -> None:
         (self._node.bin / "plurimus").symlink_to(SHIM)
-        self.new_token()
+        self._give_rights("plurimus-thin.yaml")
+        self._write_token()
         shutil.copy(self._control_plane.ca, SERVICE_ACCOUNT / "ca.crt")
         self._configure()
         self.daemon.start()
@@ -55,6 +60,10 @@ class Thin(Plurimus):
 
     def _take_down(self) -> None:
         self.daemon.stop()
+        self._give_rights("plurimus.yaml")
+        for thing in deployed.manifest("plurimus-thin.yaml"):
+            if thing["kind"] in ("Role", "RoleBinding"):
+                self._control_plane.admin.delete(objects.path(thing))
         shutil.rmtree(self.kept, ignore_errors=True)
         shutil.rmtree(SERVICE_ACCOUNT, ignore_errors=True)
         super()._take_down()
