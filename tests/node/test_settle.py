@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,3 +76,13 @@ def test_a_namespace_is_gone_only_where_its_folder_can_be_seen(tmp_path: Path, s
     places = {path: netns.is_gone(path) for path in (sandbox.netns, str(tmp_path / "leftover"), str(tmp_path / "none"),
                                                      str(tmp_path / "unseen/none"), "")}  # fmt: skip
     assert list(places.values()) == [False, True, True, False, False]
+
+
+def test_a_namespace_named_by_its_process_is_gone_with_it() -> None:
+    """F71: the whole folder goes, as that of a pod's first process."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        path = f"/proc/{process.pid}/ns/net"
+        assert not netns.is_gone(path)
+        process.kill()
+        process.wait()
+        assert netns.is_gone(path)

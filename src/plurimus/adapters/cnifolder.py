@@ -9,7 +9,8 @@ from pathlib import Path
 from plurimus.adapters import files
 from plurimus.cni.errors import ConfigError
 
-_MARK = ".kept"
+MARK = ".kept"
+"""The file by which a process that keeps a folder is known."""
 
 
 class CniFolder:
@@ -68,7 +69,7 @@ class CniFolder:
 
     def is_held(self) -> bool:
         """Whether a process keeps it."""
-        if not (self.path / _MARK).exists():
+        if not (self.path / MARK).exists():
             return False
         mark = self._marked(fcntl.LOCK_EX, 0)
         if mark is not None:
@@ -77,7 +78,7 @@ class CniFolder:
 
     def _marked(self, how: int, flags: int) -> int | None:
         """The open mark, locked; None where others have it in a way that forbids that."""
-        path = self.path / _MARK
+        path = self.path / MARK
         try:
             mark = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
             try:

@@ -6,6 +6,7 @@ Not an adapter itself but what the ones that keep state have in common.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from pathlib import Path
 from typing import BinaryIO
@@ -25,13 +26,18 @@ def make_folder(folder: Path) -> None:
         raise io_error(folder, "create", error) from error
 
 
+def temporary_name(name: str) -> str:
+    """What a file is called until it has all its content and gets its name."""
+    return f".{name[:200]}.tmp"
+
+
 def replace(path: Path, content: bytes, *, durable: bool) -> None:
     """Write a new file (0600) in place of `path`, in a new folder if need be; `durable` waits until the disk has it.
 
     Raises:
         AttachmentError: code 5, with the path; the old file is as it was.
     """
-    temporary = path.parent / f".{path.name[:200]}.tmp"
+    temporary = path.parent / temporary_name(path.name)
     try:
         with _create(temporary) as file:
             file.write(content)
@@ -55,7 +61,7 @@ def install(source: Path, target: Path) -> bool:
     Raises:
         AttachmentError: code 5, with the path; the old file is as it was.
     """
-    temporary = target.parent / f".{target.name[:200]}.tmp"
+    temporary = target.parent / temporary_name(target.name)
     try:
         mode, content = source.stat().st_mode & 0o7777, source.read_bytes()
         if target.is_file() and target.stat().st_mode & 0o7777 == mode and target.read_bytes() == content:
@@ -83,6 +89,35 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def lock(path: Path, *, create: bool = True) -> int | None:
+    """The file at `path`, open, and locked until it is closed; None where another process has it.
+
+    Who removes a locked file gives it back, too: what others have opened meanwhile is no lock any more.
+
+    Raises:
+        FileNotFoundError: there is none, and it is not to be created.
+        AttachmentError: code 5, with the path.
+    """
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
+    try:
+        taken = os.open(path, flags, 0o600)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not create:
+            raise
+        raise io_error(path, "lock", error) from error
+    try:
+        fcntl.flock(taken, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.stat().st_ino == os.fstat(taken).st_ino:
+            return taken
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    except OSError as error:
+        os.close(taken)
+        raise io_error(path, "lock", error) from error
+    os.close(taken)
+    return None
 
 
 def io_error(path: Path, verb: str, error: OSError) -> AttachmentError:

@@ -101,7 +101,13 @@ def is_leftover(path: str) -> bool:
 
 
 def is_gone(path: str) -> bool:
-    """Whether there is no namespace at `path` any more; no, where its folder cannot be seen from here either."""
+    """Whether there is no namespace at `path` any more; no, where its folder cannot be seen from here either.
+
+    A path below /proc/<PID> is gone with that process; who asks must see the processes of whoever wrote it.
+    """
+    parts = Path(path).parts
+    if parts[:2] == ("/", "proc") and len(parts) > 3 and parts[2].isdecimal():
+        return Path("/proc/self").exists() and not Path(*parts[:3]).exists()
     return is_leftover(path) or (bool(path) and Path(path).parent.is_dir() and not Path(path).exists())
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -54,8 +53,19 @@ class FileLocks:
             raise files.io_error(self._folder, "list", error) from error
         return {name for name in names if name[0] != "." and self._is_held(name)}
 
+    def tidy(self) -> None:
+        """Remove what requests that were killed have left; what is held stays.
+
+        Raises:
+            AttachmentError: the disk refuses.
+        """
+        for path in list(self._folder.iterdir()) if self._folder.is_dir() else []:
+            taken = files.lock(path)
+            if taken is not None:
+                _give_back(path, taken)
+
     def _is_held(self, name: str) -> bool:
-        taken = _try(self._folder / name)
+        taken = files.lock(self._folder / name)
         if taken is not None:
             os.close(taken)
         return taken is None
@@ -76,28 +86,12 @@ class FileLocks:
 async def _taken(path: Path, held: str) -> int:
     """The lock at `path`; `held` is what to log where somebody has it."""
     pause = _FIRST_PAUSE
-    while (taken := _try(path)) is None:
+    while (taken := files.lock(path)) is None:
         if pause == _FIRST_PAUSE:
             _log.info(held, lock=str(path))
         await asyncio.sleep(pause)
         pause = min(2 * pause, _MOST_PAUSE)
     return taken
-
-
-def _try(path: Path) -> int | None:
-    """The file at `path`, locked and open; None while another has it."""
-    try:
-        taken = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(taken, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if path.stat().st_ino == os.fstat(taken).st_ino:
-                return taken
-        except (BlockingIOError, FileNotFoundError):  # held, or removed by who held it
-            pass
-        os.close(taken)
-    except OSError as error:
-        raise files.io_error(path, "lock", error) from error
-    return None
 
 
 def _give_back(path: Path, taken: int) -> None:

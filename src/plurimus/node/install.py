@@ -15,18 +15,22 @@ from pathlib import Path
 
 import plurimus
 from plurimus.adapters import files, process
-from plurimus.adapters.cnifolder import CniFolder
+from plurimus.adapters.cnifolder import MARK, CniFolder
 from plurimus.adapters.confdir import ConfDirectories
 from plurimus.adapters.records import RecordFiles
+from plurimus.adapters.sandboxlocks import FileLocks
 from plurimus.adapters.spool import SpoolFiles
 from plurimus.cni import gojson
 from plurimus.cni.errors import ConfigError, PlurimusError
 from plurimus.core import cnifolder, generate
+from plurimus.node import thin
 from plurimus.node.settle import settle
 
 PROGRAM = "plurimus"
 MULTUS_PROGRAMS = ("multus", "multus-shim")
 _ANSWER_TIMEOUT = 10.0
+_KEPT = {MARK, *(name for kept in (thin.PROGRAM, thin.KUBECONFIG) for name in (kept, files.temporary_name(kept)))}
+"""What `plurimus thin` puts into its folder; a person may have put something beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,9 @@ async def uninstall(
     steps = list(_remove_configurations(CniFolder(conf_dir)))
     settled = await settle(bin_dir=bin_dir, cni_dir=cni_dir, chroot=chroot)
     steps += [Step(str(cni_dir / each), "removed", "its pod is gone; what it had is free") for each in settled]
-    pods = len(await RecordFiles(cni_dir).container_ids())
+    locks = FileLocks(cni_dir / ".locks")
+    # an ADD that has begun may not be on record yet
+    pods = len({*await RecordFiles(cni_dir).container_ids(), *locks.busy()})
     owed = len(SpoolFiles(cni_dir / ".spool").pending())
     why = f"{pods} pods on record, {owed} DELs owed: they are deleted by it; uninstall again once they are gone"
     keep = bool(pods or owed) and not force
@@ -96,6 +102,7 @@ async def uninstall(
     if not keep:
         steps += _remove_kept(CniFolder(conf_dir / cnifolder.KEPT))
     if not pods and not owed:
+        locks.tidy()
         for folder in (cni_dir / ".spool", cni_dir / ".locks", cni_dir / "results", cni_dir):
             with contextlib.suppress(OSError):  # what holds anything stays
                 folder.rmdir()
@@ -127,8 +134,9 @@ def _remove_configurations(folder: CniFolder) -> Iterator[Step]:
 def _remove_kept(folder: CniFolder) -> Iterator[Step]:
     """What calls need on a node without a daemon, a token among it; it goes with the shim, which starts them."""
     for name in folder.names():
-        folder.remove(name)
-        yield Step(str(folder.path / name), "removed")
+        if name in _KEPT:
+            folder.remove(name)
+            yield Step(str(folder.path / name), "removed")
     with contextlib.suppress(OSError):  # there is none, or another program's file is in it
         folder.path.rmdir()
 

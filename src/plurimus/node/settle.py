@@ -2,7 +2,8 @@
 
 containerd deletes a pod by the configuration it reads at that time.  Once that is not ours, it calls the default
 network alone, whatever else the pod had; the pod's record knows the rest.  A pod is gone where its network namespace
-is, and where that cannot be told it is taken to live.
+is, and where that cannot be told it is taken to live.  Calls of a node without a daemon may run beside this; each
+sandbox is served by one of them at a time.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from plurimus.adapters import netns
 from plurimus.adapters.plugins import Executables
 from plurimus.adapters.records import RecordFiles
 from plurimus.adapters.results import ResultFiles
+from plurimus.adapters.sandboxlocks import FileLocks
 from plurimus.cni import gojson, version
 from plurimus.cni.errors import PlurimusError
 from plurimus.core import record
@@ -43,7 +45,7 @@ async def settle(*, bin_dir: Path, cni_dir: Path, chroot: Path | None = None) ->
     config = ConfigFile(DaemonConfig(), stdin, ())
     plugins = Executables(timeout=config.daemon.plugin_timeout, chroot=str(chroot or ""))
     world = replace(once.make_world(config, None), plugins=plugins)
-    requests = Requests(config, world)
+    requests = Requests(config, world, FileLocks(cni_dir / ".locks"))
     requests.cni_dirs = {str(cni_dir)}
     await Debts(world.spool, requests, time.monotonic).pay()
     settled = []

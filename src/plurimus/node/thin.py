@@ -83,18 +83,22 @@ class Keeper:
     async def _look_for_ever(self) -> None:
         while True:
             try:
-                self.look()
-                self._folder.hold()
+                self.look(stay=True)
             except Exception:  # noqa: BLE001 - the token must be kept fresh, whatever was wrong this time
                 _log.exception("keeping the node failed for a reason nobody foresaw")
             await asyncio.sleep(cniconfig.PERIOD)
 
-    def look(self) -> None:
-        """One round: what calls need first, then the configuration that sends them there."""
+    def look(self, *, stay: bool = False) -> None:
+        """One round: what calls need first, then the configuration that sends them there.
+
+        Who means to `stay` marks the folder.
+        """
         try:
             self._keep(PROGRAM, self._program)
             if self._identity is not None:
                 self._keep_identity(self._identity)
+            if stay:
+                self._folder.hold()
             trouble = ""
         except PlurimusError as error:
             trouble = str(error)

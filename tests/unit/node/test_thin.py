@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from plurimus.adapters import kubeconfig
+from plurimus.adapters.cnifolder import CniFolder
 from plurimus.adapters.kubeconfig import Access
 from plurimus.cni.errors import ConfigError
 from plurimus.core import config
@@ -204,6 +205,22 @@ def test_a_kubeconfig_that_others_keep_is_named_as_it_is(tmp_path: Path) -> None
     folder.install(FLANNEL)
     folder.look()
     assert folder.plugin()["kubeconfig"] == "/etc/node/kubeconfig"
+
+
+def test_a_folder_that_cannot_be_written_is_named_once(folder: Folder) -> None:
+    """S16: also by who means to stay, and marks it."""
+    folder.path.rename(folder.host / "before")
+    folder.path.write_text("")
+    with capture_logs() as logs:
+        for _ in range(3):
+            folder.keeper.look(stay=True)
+    assert [line["log_level"] for line in logs if "plurimus.d" in line.get("wrong", "")] == ["warning"]
+    with pytest.raises(ConfigError, match=f"{folder.path}/plurimus.d"):
+        folder.keeper.check()
+    folder.path.unlink()
+    (folder.host / "before").rename(folder.path)
+    folder.keeper.look(stay=True)
+    assert CniFolder(folder.path / "plurimus.d").is_held()
 
 
 def test_folders_that_are_not_the_nodes_are_refused(folder: Folder, tmp_path: Path) -> None:
