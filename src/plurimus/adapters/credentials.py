@@ -10,12 +10,13 @@ Kubernetes: "Authenticating", "client-go credential plugins"; spec section 2.8.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import json
 import os
 import ssl
-import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -137,15 +138,25 @@ def _context(access: Access, given: _Status) -> ssl.SSLContext:
 
 
 def _load_identity(context: ssl.SSLContext, certificate: Path | bytes, key: Path | bytes) -> None:
-    """OpenSSL reads a client's identity from files only; data goes through a file nobody else sees."""
-    with tempfile.TemporaryDirectory() as folder:
-        paths = []
-        for name, source in (("certificate", certificate), ("key", key)):
-            path = source if isinstance(source, Path) else Path(folder) / name
-            if isinstance(source, bytes):
-                path.write_bytes(source)
-            paths.append(path)
-        context.load_cert_chain(str(paths[0]), str(paths[1]))
+    """OpenSSL reads a client's identity from files only; data is in one of memory, for a disk may be read-only."""
+    with contextlib.ExitStack() as opened:
+        paths = [
+            str(source) if isinstance(source, Path) else opened.enter_context(_in_memory(source))
+            for source in (certificate, key)
+        ]
+        context.load_cert_chain(*paths)
+
+
+@contextlib.contextmanager
+def _in_memory(content: bytes) -> Iterator[str]:
+    """A path at which this process finds `content`."""
+    handle = os.memfd_create("identity", os.MFD_CLOEXEC)
+    try:
+        with open(handle, "wb", closefd=False) as file:
+            file.write(content)
+        yield f"/proc/self/fd/{handle}"
+    finally:
+        os.close(handle)
 
 
 async def _run(plugin: ExecPlugin) -> tuple[float, _Status]:
