@@ -98,7 +98,7 @@ def test_what_was_never_made_does_not_keep_its_pod_and_is_paid_by_later_calls(no
     pod.delete()
     assert node.spooled() == [f"{pod.id}-eth0.json"]
     node.script("odd", PASS_ON)
-    (node.state / ".spool/.tried").unlink(missing_ok=True)  # as a minute later
+    (node.state / ".spool/.tried").unlink()  # as a minute later
     node.sandbox().add()
     assert node.spooled() == []
     assert pod.recorded() == []

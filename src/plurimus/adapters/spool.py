@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from plurimus.adapters import files
 from plurimus.cni import args
 
 _TRIED = ".tried"
+"""The file whose age is that of the last try to pay."""
 
 
 class SpoolFiles:
@@ -44,22 +46,41 @@ class SpoolFiles:
         body = {"env": dict(env), "config": base64.b64encode(stdin).decode()}
         files.replace(self._path(container_id, ifname), json.dumps(body).encode(), durable=True)
 
-    def claim(self, seconds: float, *, now: float) -> bool:
-        """Whether no process tried to pay within `seconds` before `now` (of the day); from now on one has."""
-        stamp = self._folder / _TRIED
+    def tried(self, name: str) -> None:
+        path = self._folder / name
         try:
-            if now - stamp.stat().st_mtime < seconds:
-                return False
-        except FileNotFoundError:
+            os.utime(path)
+        except FileNotFoundError:  # paid meanwhile, by another process
             pass
         except OSError as error:
-            raise files.io_error(stamp, "read", error) from error
-        files.replace(stamp, b"", durable=False)
+            raise files.io_error(path, "touch", error) from error
+
+    def claim(self, seconds: float, *, now: float) -> bool:
+        """Whether no process tried to pay within `seconds` of `now` (of the day); from now on one has."""
+        stamp = self._folder / _TRIED
+        taken = files.lock(stamp)
+        if taken is None:
+            return False
+        try:
+            found = os.fstat(taken)
+            # a new one is empty; another process may have stamped it with a later time
+            if found.st_size and abs(now - found.st_mtime) < seconds:
+                return False
+            os.pwrite(taken, b"\n", 0)
+            os.utime(taken, (now, now))
+        except OSError as error:
+            raise files.io_error(stamp, "write", error) from error
+        finally:
+            os.close(taken)
         return True
 
     def disclaim(self) -> None:
         """Nothing is owed any more: what is owed next is tried at once."""
-        (self._folder / _TRIED).unlink(missing_ok=True)
+        stamp = self._folder / _TRIED
+        try:
+            stamp.unlink(missing_ok=True)
+        except OSError as error:
+            raise files.io_error(stamp, "remove", error) from error
 
     def set_aside(self, name: str) -> str:
         path = self._folder / name

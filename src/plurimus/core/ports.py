@@ -101,7 +101,10 @@ class Spool(Protocol):
     """DELs that were answered but not carried out: debts of this daemon."""
 
     def pending(self) -> list[tuple[str, bytes]]:
-        """Name and content of each, oldest first."""
+        """Name and content of each, the one whose last try is the longest ago first."""
+
+    def tried(self, name: str) -> None:
+        """It is tried now, so that others come before it next time; one that is gone is fine."""
 
     def has(self, container_id: str, ifname: str) -> bool:
         """Whether the DEL of this attachment is still owed."""

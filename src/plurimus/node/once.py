@@ -46,7 +46,7 @@ from plurimus.node.world import World
 EVENTS = 5.0
 """Seconds the events of a call may take; the runtime waits for it."""
 PAYING = 5.0
-"""Seconds a call spends on what others left undone."""
+"""Seconds within which a call begins with what others left undone; what has begun may end."""
 REST = 60.0
 """Seconds between two tries of that."""
 NODE_NAME = "MULTUS_NODE_NAME"
@@ -68,11 +68,12 @@ async def serve(request: Request, say: Callable[[bytes], None]) -> int:
     # the file a daemon reads apart is what the runtime sent: nothing is laid over it
     requests = Requests(ConfigFile(config.daemon, {}, ()), world, FileLocks(Path(merged.cni_dir) / ".locks"))
     status = await _answer(requests, request, say)
-    await asyncio.sleep(0)  # an ADD tells the pod what it got right behind its answer
-    if request.env.get("CNI_COMMAND") != "CHECK":
-        await _pay(requests, world, merged.cni_dir)
-    if cluster is not None:
-        await cluster.close()
+    try:
+        await _behind(requests, world, merged.cni_dir, owed=request.env.get("CNI_COMMAND") != "CHECK")
+        if cluster is not None:
+            await cluster.close()
+    except Exception:  # noqa: BLE001 - the runtime has its answer, and must not get another
+        _log.exception("what comes behind the answer failed for a reason nobody foresaw")
     return status
 
 
@@ -128,21 +129,21 @@ async def _answer(requests: Requests, request: Request, say: Callable[[bytes], N
     return 0
 
 
-async def _pay(requests: Requests, world: World, cni_dir: str) -> None:
-    """Try the DELs that are owed here: what no call could carry out, and what a shim left for a daemon."""
+async def _behind(requests: Requests, world: World, cni_dir: str, *, owed: bool) -> None:
+    """Try the DELs that are `owed` here: what no call could carry out, and what a shim left for a daemon."""
+    await asyncio.sleep(0)  # an ADD tells the pod what it got right behind its answer
     spool = _spool(cni_dir)
     try:
-        if not spool.pending() or not spool.claim(REST, now=time.time()):
+        if not owed or not spool.pending() or not spool.claim(REST, now=time.time()):
             return
         from plurimus.node.recovery import Debts
 
-        async with asyncio.timeout(PAYING):
-            if not await Debts(world.spool, requests, time.monotonic).pay():
-                spool.disclaim()
-    except TimeoutError:
-        _log.warning("no time to try all DELs that are owed; the next call goes on", seconds=PAYING)
+        if left := await Debts(world.spool, requests, time.monotonic).pay(within=PAYING):
+            _log.warning("DELs are owed on this node; a later call goes on", left=left)
+        else:
+            spool.disclaim()
     except PlurimusError as error:
-        _log.error("the spool cannot be read", error=str(error))
+        _log.error("the spool cannot be used", error=str(error))
 
 
 def _spool(folder: str) -> SpoolFiles:

@@ -10,6 +10,7 @@ override for the daemon alone; so every `cniDir` the daemon knows of is looked i
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 
 import structlog
@@ -40,8 +41,9 @@ class Debts:
             await self.pay()
             await asyncio.sleep(_PAUSE)
 
-    async def pay(self) -> int:
-        """Pay what is due; the number of debts left."""
+    async def pay(self, *, within: float = math.inf) -> int:
+        """Pay what is due, and begin with none once `within` seconds are over; the number of debts left."""
+        end = self._clock() + within
         pending = [
             (folder, name, content)
             for folder in sorted(self._requests.cni_dirs)
@@ -52,7 +54,8 @@ class Debts:
         left = 0
         for folder, name, content in pending:
             due, pause = self._next.get((folder, name), (0.0, _PAUSE))
-            if due > self._clock():
+            now = self._clock()
+            if now < due or now > end:
                 left += 1
             elif not await self._try(self._spool(folder), name, content):
                 self._next[folder, name] = (self._clock() + pause, min(2 * pause, _MOST_PAUSE))
@@ -69,6 +72,7 @@ class Debts:
     async def _try(self, spool: Spool, name: str, content: bytes) -> bool:
         """Whether the debt is paid."""
         try:
+            spool.tried(name)
             await self._pay(spool, name, content)
         except PlurimusError as error:
             _log.error("a spooled DEL failed and will be tried again", name=name, code=error.code, error=str(error))

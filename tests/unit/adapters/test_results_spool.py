@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
-import time
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -158,16 +159,47 @@ def test_what_cannot_be_read_is_kept_aside(tmp_path: Path) -> None:
     assert spool.pending() == []
 
 
-def test_one_process_a_minute_tries_what_is_owed(tmp_path: Path) -> None:
-    """S5: unless nothing was left, when the next debt is tried at once."""
+def test_what_was_tried_comes_last(tmp_path: Path) -> None:
+    """S5: what another process paid meanwhile is not there any more."""
+    spool = SpoolFiles(tmp_path)
+    for name, age in (("c1-eth0", 9), ("c2-eth0", 5)):
+        owed(tmp_path, name, age)
+    spool.tried("c1-eth0.json")
+    spool.tried("gone.json")
+    assert [name for name, _ in spool.pending()] == ["c2-eth0.json", "c1-eth0.json"]
+
+
+@pytest.mark.parametrize("now", [10_000.0, 4e9])
+def test_one_process_a_minute_tries_what_is_owed(tmp_path: Path, now: float) -> None:
+    """S5: unless nothing was left, when the next debt is tried at once; nor does a clock that was put back matter."""
     first, second = SpoolFiles(tmp_path), SpoolFiles(tmp_path)
-    now = time.time()
     assert first.claim(60.0, now=now)
     assert not second.claim(60.0, now=now + 30.0)
+    assert not second.claim(60.0, now=now - 0.5)
     assert second.claim(60.0, now=now + 61.0)
-    second.disclaim()
     assert first.claim(60.0, now=now)
+    first.disclaim()
+    assert list(tmp_path.iterdir()) == []
+    assert second.claim(60.0, now=now)
     assert first.pending() == []
+
+
+def test_of_many_processes_at_once_one_tries(tmp_path: Path) -> None:
+    """S5: and none of them fails."""
+    code = (
+        "import sys, time, pathlib; from plurimus.adapters.spool import SpoolFiles; sys.stdin.readline()\n"
+        "for turn in range(40): print(SpoolFiles(pathlib.Path(sys.argv[1], str(turn))).claim(60.0, now=time.time()))"
+    )
+    for turn in range(40):
+        (tmp_path / str(turn)).mkdir()
+    command = [sys.executable, "-I", "-c", code, tmp_path]
+    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    for each in processes:
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    said = [each.communicate(timeout=60.0)[0].split() for each in processes]
+    assert [sorted(turn) for turn in zip(*said, strict=True)] == [["False"] * 3 + ["True"]] * 40
 
 
 @pytest.mark.parametrize(("container", "ifname"), [("../c1", "eth0"), ("c1", "a/b"), ("", "eth0"), ("c1", "")])
@@ -176,15 +208,19 @@ def test_a_debt_leads_to_no_other_file(container: str, ifname: str, tmp_path: Pa
         SpoolFiles(tmp_path).forget(container, ifname)
 
 
-@pytest.mark.parametrize("what", ["pending", "forget", "set_aside"])
+@pytest.mark.parametrize("what", ["pending", "forget", "set_aside", "tried", "claim", "disclaim"])
 def test_a_spool_on_a_failing_disk_is_code_5(what: str, tmp_path: Path) -> None:
     """S5: as a folder where a file should be."""
     (tmp_path / "c1-eth0.json").mkdir()
+    (tmp_path / ".tried").mkdir()
     spool = SpoolFiles(tmp_path)
     works: dict[str, Any] = {
         "pending": spool.pending,
         "forget": lambda: spool.forget("c1", "eth0"),
         "set_aside": lambda: spool.set_aside("missing.json"),
+        "tried": lambda: spool.tried("x" * 300),
+        "disclaim": spool.disclaim,
+        "claim": lambda: spool.claim(60.0, now=0.0),
     }
     with pytest.raises(AttachmentError) as caught:
         works[what]()

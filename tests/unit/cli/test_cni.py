@@ -76,6 +76,17 @@ def test_a_log_file_that_cannot_be_opened_keeps_no_call_from_its_work(tmp_path: 
     assert "cannot be opened" in json.loads(done.stderr.splitlines()[0])["error"]
 
 
+def test_what_fails_behind_the_answer_changes_nothing_of_it(tmp_path: Path) -> None:
+    """S5: as debts that cannot be paid, with a folder where a file should be; the runtime reads one answer."""
+    spool = tmp_path / ".spool"
+    (spool / ".tried").mkdir(parents=True)
+    (spool / "c2-eth0.json").write_text("{}")
+    conf = {"name": "a", "cniVersion": "1.0.0", "cniDir": str(tmp_path)}
+    done = call(json.dumps(conf).encode(), CNI_COMMAND="DEL", CNI_CONTAINERID="c1", CNI_IFNAME="eth0", CNI_PATH="/bin")
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert json.loads(done.stderr.splitlines()[-1])["event"] == "the spool cannot be used"
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_call_that_is_told_to_end_does_not_wait_for_a_silent_server(tmp_path: Path, scheme: str) -> None:
     """S13: that takes connections, and neither shakes hands nor answers."""

@@ -86,6 +86,10 @@ class FakeSpool:
             raise self.error
         return list(self.files.items())
 
+    def tried(self, name: str) -> None:
+        if name in self.files:
+            self.files[name] = self.files.pop(name)
+
     def has(self, container_id: str, ifname: str) -> bool:
         return f"{container_id}-{ifname}.json" in self.files
 

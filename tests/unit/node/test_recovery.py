@@ -39,6 +39,11 @@ def debts(node: Node, clock: Clock | None = None) -> Debts:
     return Debts(node.world.spool, node.requests, clock or Clock())
 
 
+def slow(node: Node) -> Debts:
+    """A payer on whose clock each DEL of a plugin takes six seconds."""
+    return Debts(node.world.spool, node.requests, lambda: 6.0 * len(node.plugins.made("DEL")))
+
+
 async def test_a_spooled_del_is_paid_and_forgotten() -> None:
     """S5."""
     node = Node()
@@ -102,6 +107,30 @@ async def test_one_debt_that_fails_does_not_hold_up_the_others() -> None:
         node.spool.put(container, "eth0", body(node, container=container))
     node.plugins.fail("DEL", times=1)
     assert await debts(node).pay() == 1
+    assert list(node.records.files) == ["c1"]
+
+
+async def test_a_payer_with_little_time_begins_no_other_debt_and_ends_the_one_it_has_begun() -> None:
+    """S5: a call on a node without a daemon, whose runtime waits."""
+    node = Node()
+    for container in ("c1", "c2"):
+        await node.add(container=container, netns=f"/run/netns/{container}")
+        node.spool.put(container, "eth0", body(node, container=container))
+    assert await slow(node).pay(within=5.0) == 1
+    assert list(node.records.files) == ["c2"]
+    assert await slow(node).pay(within=5.0) == 0
+    assert node.left() == []
+
+
+async def test_a_debt_that_takes_all_the_time_does_not_come_first_again() -> None:
+    """S5: also for a payer that remembers nothing, as each call on a node without a daemon."""
+    node = Node()
+    for container in ("c1", "c2"):
+        await node.add(container=container, netns=f"/run/netns/{container}")
+        node.spool.put(container, "eth0", body(node, container=container))
+    node.plugins.fail("DEL", times=1)
+    assert await slow(node).pay(within=5.0) == 2
+    assert await slow(node).pay(within=5.0) == 1
     assert list(node.records.files) == ["c1"]
 
 
