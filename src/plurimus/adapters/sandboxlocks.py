@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import structlog
@@ -34,15 +34,12 @@ class FileLocks:
     async def hold(self, container_id: str) -> AsyncIterator[None]:
         path = self._folder / args.check_container_id(container_id)
         files.make_folder(self._folder)
-        own = await _taken(path, "another request of this sandbox is under way; waiting for it")
-        try:
-            handed_down = await self._plugins(path.with_name(f".{path.name}"))
-            try:
-                yield
-            finally:
-                _give_back(path.with_name(f".{path.name}"), handed_down)
-        finally:
-            _give_back(path, own)
+        plugins = path.with_name(f".{path.name}")
+        with (
+            _given_back(path, await _taken(path, "another request of this sandbox is under way; waiting for it")),
+            _given_back(plugins, await self._plugins(plugins)),
+        ):
+            yield
 
     def busy(self) -> set[str]:
         try:
@@ -60,15 +57,14 @@ class FileLocks:
             AttachmentError: the disk refuses.
         """
         for path in list(self._folder.iterdir()) if self._folder.is_dir() else []:
-            taken = files.lock(path)
-            if taken is not None:
-                _give_back(path, taken)
+            _clear(path)
 
     def _is_held(self, name: str) -> bool:
-        taken = files.lock(self._folder / name)
-        if taken is not None:
-            os.close(taken)
-        return taken is None
+        """Whether a request has the sandbox; what one that was killed has left is removed."""
+        free = _clear(self._folder / name)
+        if free:
+            _clear(self._folder / f".{name}")
+        return not free
 
     async def _plugins(self, path: Path) -> int:
         """What the plugins of this request hold as long as they run."""
@@ -94,9 +90,26 @@ async def _taken(path: Path, held: str) -> int:
     return taken
 
 
-def _give_back(path: Path, taken: int) -> None:
-    _forget(path)
-    os.close(taken)
+def _clear(path: Path) -> bool:
+    """Whether nobody has the lock at `path`, which is then removed."""
+    try:
+        taken = files.lock(path, create=False)
+    except FileNotFoundError:
+        return True
+    if taken is None:
+        return False
+    with _given_back(path, taken):
+        return True
+
+
+@contextmanager
+def _given_back(path: Path, taken: int) -> Iterator[None]:
+    """Give a lock back at the end: its name first, so that who waits takes a new one."""
+    try:
+        yield
+    finally:
+        _forget(path)
+        os.close(taken)
 
 
 def _forget(path: Path) -> None:

@@ -79,8 +79,25 @@ async def test_a_file_that_nobody_holds_keeps_nobody_out(tmp_path: Path) -> None
     """What a process leaves that was killed."""
     for name in ("a", ".a"):
         (tmp_path / name).touch()
-    assert FileLocks(tmp_path).busy() == set()
     await _hold(FileLocks(tmp_path), "a")
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_who_looks_for_busy_sandboxes_removes_what_nobody_holds(tmp_path: Path) -> None:
+    """F5: the sandboxes of processes that were killed may never be asked for again."""
+    for name in ("a", ".a", "b", ".b"):
+        (tmp_path / name).touch()
+    with process_that_holds(tmp_path / ".b"), process_that_holds(tmp_path / "c"):
+        assert FileLocks(tmp_path).busy() == {"c"}
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".b", "c"]
+
+
+async def test_who_looks_for_busy_sandboxes_leaves_no_file_behind(tmp_path: Path) -> None:
+    """F5: also where a sandbox is given back at that moment."""
+    looking = asyncio.get_running_loop().run_in_executor(None, lambda: [FileLocks(tmp_path).busy() for _ in range(300)])
+    while not looking.done():
+        await asyncio.gather(*(_hold(FileLocks(tmp_path), name) for name in "abcdef"))
+    await looking
     assert list(tmp_path.iterdir()) == []
 
 
