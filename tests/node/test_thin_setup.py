@@ -63,6 +63,13 @@ def test_a_node_without_a_daemon_is_set_up_used_and_left_as_it_was(cluster: Clus
     assert not cluster.state.exists()
 
 
+def test_an_identity_that_only_a_daemon_can_have_is_not_promised(cluster: Cluster) -> None:
+    """F76: whoever wants certificates learns that this node goes without."""
+    cluster.config["perNodeCertificate"] = {"enabled": True, "bootstrapKubeconfig": "/b", "certDir": "/c"}
+    done = once(cluster)
+    assert (done.returncode, done.stderr.count("'perNodeCertificate' has no effect")) == (0, 1)
+
+
 def test_a_node_changes_sides_with_its_pods_alive(cluster: Cluster) -> None:
     """F2, S3: what a daemon made is deleted without one, and back."""
     install(cluster)
