@@ -5,26 +5,33 @@ Spec section 2.1 (logging keys).  `verbose` is the default, where Multus says ne
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import logging
 import logging.handlers
+import os
 import shutil
 import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import structlog
 from structlog.typing import EventDict
 
-from plurimus.cni.errors import ConfigError
+from plurimus.adapters import files
+from plurimus.cni.errors import AttachmentError, ConfigError
 from plurimus.core.config import DaemonConfig, LogOptions
 
 LEVELS = {"panic": logging.CRITICAL, "error": logging.ERROR, "verbose": logging.INFO, "debug": logging.DEBUG}
+_MEGABYTE = 2**20
 
 
-def configure(config: DaemonConfig) -> None:
+def configure(config: DaemonConfig, *, shared: bool = False) -> None:
     """Send logs where the configuration says; to stderr where it says nowhere.
+
+    A `shared` file is written by many processes at a time, that each live for one call.
 
     Raises:
         ConfigError: the log file cannot be opened.
@@ -32,7 +39,7 @@ def configure(config: DaemonConfig) -> None:
     level = LEVELS[config.log_level.lower()]
     handlers: list[logging.Handler] = []
     if config.log_file:
-        handlers.append(_file(Path(config.log_file), config.log_options))
+        handlers.append(_file(Path(config.log_file), config.log_options, shared=shared))
     if config.log_to_stderr or not handlers:
         handlers.append(logging.StreamHandler(sys.stderr))
     formatter = structlog.stdlib.ProcessorFormatter(
@@ -66,14 +73,41 @@ def _stamp(_: object, __: str, event: EventDict) -> EventDict:
     return {**event, "timestamp": made.isoformat().replace("+00:00", "Z")}
 
 
-def _file(path: Path, options: LogOptions) -> logging.Handler:
+def _file(path: Path, options: LogOptions, *, shared: bool) -> logging.Handler:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler = _Rotating(path, maxBytes=options.max_size * 2**20, backupCount=options.max_backups)
+        if shared:
+            _rotate_shared(path.resolve(), options)
+        most = 0 if shared else options.max_size * _MEGABYTE
+        handler = _Rotating(path, maxBytes=most, backupCount=options.max_backups)
     except OSError as error:
         raise ConfigError(f"daemon configuration: 'logFile' {path} cannot be opened: {error.strerror}") from error
     handler.options = options
     return handler
+
+
+def _rotate_shared(path: Path, options: LogOptions) -> None:
+    """Rotate a file that is full and that no other process rotates just now.
+
+    It is renamed and no more: processes that have it open go on in it, and compressing would keep a runtime waiting.
+    A file that cannot be rotated takes lines all the same.
+    """
+    if not path.is_file():
+        return
+    try:
+        taken = files.lock(path, create=False)
+    except (FileNotFoundError, AttachmentError):
+        return
+    if taken is None:
+        return
+    try:
+        if 0 < options.max_size * _MEGABYTE <= os.fstat(taken).st_size:
+            renaming = _Rotating(path, backupCount=options.max_backups, delay=True)
+            renaming.options = msgspec.structs.replace(options, compress=False)
+            with contextlib.closing(renaming), contextlib.suppress(OSError):
+                renaming.doRollover()
+    finally:
+        os.close(taken)
 
 
 class _Rotating(logging.handlers.RotatingFileHandler):

@@ -80,7 +80,7 @@ async def serve(request: Request, say: Callable[[bytes], None]) -> int:
 def _log_as(config: ConfigFile) -> None:
     """Log where the configuration says; a file that cannot be opened keeps no pod from being deleted."""
     try:
-        logs.configure(config.daemon)
+        logs.configure(config.daemon, shared=True)
     except ConfigError as error:
         logs.configure(msgspec.structs.replace(config.daemon, log_file="", log_to_stderr=True))
         _log.warning("the log goes to standard error", error=str(error))

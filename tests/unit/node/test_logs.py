@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -129,6 +132,65 @@ def test_old_files_go_after_so_many_days(age: int, kept: bool, tmp_path: Path) -
     os.utime(tmp_path / "log.1.gz", (ten_days_ago, ten_days_ago))
     fill(1)
     assert (tmp_path / "log.2.gz").exists() is kept
+
+
+ONE_OF_MANY = """
+import sys, structlog
+from plurimus.core import config
+from plurimus.node import logs
+parsed = config.parse(sys.stdin.readline().encode()).daemon
+print("ready", flush=True)
+for turn in sys.stdin:
+    logs.configure(parsed, shared=True)
+    structlog.get_logger("test").info(f"{sys.argv[1]} {turn.strip()}")
+    print("done", flush=True)
+"""
+
+
+def test_a_file_of_many_processes_is_rotated_once_and_no_line_is_lost(tmp_path: Path) -> None:
+    """F25, S40: uncompressed, since a runtime waits, and it is another process that still writes to the old one."""
+    path, turns = tmp_path / "log", 4
+    keys = {"logFile": str(path), "logToStderr": False, "logOptions": {"maxSize": 1, "maxBackups": turns}}
+    with contextlib.ExitStack() as stack:
+        many = [
+            stack.enter_context(subprocess.Popen(
+                [sys.executable, "-I", "-c", ONE_OF_MANY, str(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                text=True, bufsize=1,
+            )) for number in range(4)
+        ]  # fmt: skip
+
+        def each(line: str, answer: str) -> None:
+            for process in many:
+                assert process.stdin is not None
+                process.stdin.write(line + "\n")
+            for process in many:
+                assert process.stdout is not None
+                assert process.stdout.readline() == answer + "\n"
+
+        each(json.dumps(keys), "ready")
+        for turn in range(turns):
+            with path.open("a") as file:
+                file.write(json.dumps({"event": f"full {turn} " + "x" * 2**20}) + "\n")
+            each(str(turn), "done")
+    written = {entry.name: [line["event"][:6] for line in lines(entry)] for entry in tmp_path.iterdir()}
+    assert sorted(written) == ["log", *(f"log.{number}" for number in range(1, turns + 1))]
+    for turn in range(turns):
+        assert f"full {turn}" in written[f"log.{turns - turn}"]
+    events = sorted(event for events in written.values() for event in events)
+    assert events == sorted([*(f"{number} {turn}" for number in range(4) for turn in range(turns)),
+                             *(f"full {turn}" for turn in range(turns))])  # fmt: skip
+
+
+def test_a_link_is_rotated_where_it_leads_to(tmp_path: Path) -> None:
+    """S40."""
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "log").symlink_to(tmp_path / "kept/log")
+    (tmp_path / "kept/log").write_text("x" * 2**20)
+    parsed = config.parse(json.dumps({"logFile": f"{tmp_path}/log", "logOptions": {"maxSize": 1}}).encode()).daemon
+    logs.configure(parsed, shared=True)
+    log("new")
+    assert (tmp_path / "kept/log.1").stat().st_size == 2**20
+    assert [line["event"] for line in lines(tmp_path / "kept/log")] == ["new"]
 
 
 def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
