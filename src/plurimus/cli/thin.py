@@ -14,7 +14,7 @@ import msgspec
 from plurimus.cli import lean  # noqa: F401 - before all that logs
 from plurimus.node import daemon, logs
 from plurimus.node import thin as node
-from plurimus.node.once import NODE_NAME
+from plurimus.node.late import NODE_NAME
 from plurimus.node.thin import Keeper
 
 

@@ -11,16 +11,14 @@ Decision 14; spec sections 1.6 and 6.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import structlog
 
-from plurimus.adapters import kubeconfig
 from plurimus.adapters.confdir import ConfDirectories
 from plurimus.adapters.kernel import NamespaceKernel
 from plurimus.adapters.plugins import Executables
@@ -29,27 +27,20 @@ from plurimus.adapters.results import ResultFiles
 from plurimus.adapters.sandboxlocks import FileLocks
 from plurimus.adapters.spool import SpoolFiles
 from plurimus.cni import result
-from plurimus.cni.errors import ClusterError, Code, ConfigError, PlurimusError, encode_error
+from plurimus.cni.errors import ClusterError, ConfigError, PlurimusError, encode_error
 from plurimus.core import config as files
 from plurimus.core import netconf
 from plurimus.core.config import ConfigFile
-from plurimus.core.plan import PodReference
-from plurimus.core.ports import Cluster, DeviceSource
-from plurimus.model.definition import NetworkAttachmentDefinition
-from plurimus.model.event import Event
-from plurimus.model.pod import Pod
-from plurimus.node import logs
+from plurimus.node import late, logs
 from plurimus.node.context import Request
+from plurimus.node.late import Late
 from plurimus.node.request import Requests
 from plurimus.node.world import World
 
-EVENTS = 5.0
-"""Seconds the events of a call may take; the runtime waits for it."""
 PAYING = 5.0
 """Seconds within which a call begins with what others left undone; what has begun may end."""
 REST = 60.0
 """Seconds between two tries of that."""
-NODE_NAME = "MULTUS_NODE_NAME"
 _log = structlog.get_logger(__name__)
 
 
@@ -63,7 +54,7 @@ async def serve(request: Request, say: Callable[[bytes], None]) -> int:
     except PlurimusError as error:
         say(encode_error(error))
         return 1
-    cluster = _cluster(config, merged.kubeconfig)
+    cluster = late.find(config, merged.kubeconfig)
     world = make_world(config, cluster)
     # the file a daemon reads apart is what the runtime sent: nothing is laid over it
     requests = Requests(ConfigFile(config.daemon, {}, ()), world, FileLocks(Path(merged.cni_dir) / ".locks"))
@@ -148,99 +139,3 @@ async def _behind(requests: Requests, world: World, cni_dir: str, *, owed: bool)
 
 def _spool(folder: str) -> SpoolFiles:
     return SpoolFiles(Path(folder) / ".spool")
-
-
-def _cluster(config: ConfigFile, path: str) -> Late | None:
-    """As `node.daemon` finds it, but not made before it is asked."""
-    if not config.daemon.manifests and not path and kubeconfig.in_cluster(os.environ) is None:
-        return None
-    return Late(config, path)
-
-
-class Late:
-    """The cluster and kubelet, once somebody asks: a DEL needs neither, and a wrong kubeconfig must not keep it.
-
-    `path` is the kubeconfig's; events may take `patience` seconds.
-    """
-
-    def __init__(self, config: ConfigFile, path: str, *, patience: float = EVENTS) -> None:
-        self._config = config
-        self._path = path
-        self._patience = patience
-        self._made: Cluster | None = None
-        self._events: list[tuple[PodReference, Sequence[Event]]] = []
-
-    async def get_pod(self, namespace: str, name: str, *, uid: str = "") -> Pod | None:
-        return await self._cluster().get_pod(namespace, name, uid=uid)
-
-    async def get_definition(self, namespace: str, name: str) -> NetworkAttachmentDefinition | None:
-        return await self._cluster().get_definition(namespace, name)
-
-    async def write_status(self, pod: Pod, status: str) -> None:
-        await self._cluster().write_status(pod, status)
-
-    async def allocated(self, pod: Pod) -> Mapping[str, Sequence[str]]:
-        return await self._devices().allocated(pod)
-
-    def check(self) -> None:
-        """Whether the kubeconfig can be used (STATUS); the server is not asked, which is for a pod to wait for.
-
-        Raises:
-            ConfigError: code 50.
-        """
-        try:
-            self._cluster()
-        except ConfigError as error:
-            raise ConfigError(f"pods cannot be started: {error.msg}", code=Code.PLUGIN_NOT_AVAILABLE) from error
-
-    def emit(self, pod: PodReference, events: Sequence[Event]) -> None:
-        self._events.append((pod, events))
-
-    async def close(self) -> None:
-        """Send the events, within a bound and without failing by it."""
-        try:
-            async with asyncio.timeout(self._patience):
-                for pod, events in self._events:
-                    self._cluster().emit(pod, events)
-                await asyncio.sleep(0)  # a folder writes them then
-                await self._send()
-        except (TimeoutError, PlurimusError) as error:
-            _log.warning("events could not be sent", error=str(error) or f"not within {self._patience:g} s")
-        if self._made is not None:
-            await self._made.close()
-
-    async def _send(self) -> None:
-        if self._made is not None and not self._config.daemon.manifests:
-            from plurimus.adapters.kubernetes import KubernetesCluster
-
-            assert isinstance(self._made, KubernetesCluster)
-            await self._made.flush()
-
-    def _cluster(self) -> Cluster:
-        if self._made is None:
-            self._made = self._make()
-        return self._made
-
-    def _make(self) -> Cluster:
-        if self._config.daemon.manifests:
-            from plurimus.adapters.manifests import ManifestFolder
-
-            return ManifestFolder(Path(self._config.daemon.manifests))
-        from plurimus.adapters.kubernetes import KubernetesCluster
-        from plurimus.adapters.oneshot import OneShotApi
-
-        access = kubeconfig.find(self._path)
-        assert access is not None
-        api = OneShotApi(access, timeout=self._config.daemon.api_timeout)
-        return KubernetesCluster(api, os.environ.get(NODE_NAME, ""))
-
-    def _devices(self) -> DeviceSource:
-        if self._config.daemon.manifests:
-            from plurimus.adapters.manifests import ManifestFolder
-
-            folder = self._cluster()
-            assert isinstance(folder, ManifestFolder)
-            return folder
-        from plurimus.adapters.podresources import KubeletDevices
-
-        return KubeletDevices([Path("/")], timeout=self._config.daemon.api_timeout)

@@ -30,7 +30,7 @@ from plurimus.core import cnifolder, generate
 from plurimus.core.config import ConfigFile
 from plurimus.node import cniconfig
 from plurimus.node.callidentity import CallIdentity, Issue
-from plurimus.node.once import NODE_NAME
+from plurimus.node.late import NODE_NAME
 
 PROGRAM, KUBECONFIG = "program", "kubeconfig"
 MODULE = ("-m", "plurimus.cli.cni")

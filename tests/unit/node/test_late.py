@@ -13,7 +13,7 @@ from plurimus.core import config
 from plurimus.core.plan import PodReference
 from plurimus.model.event import Event
 from plurimus.model.pod import Pod
-from plurimus.node.once import Late
+from plurimus.node.late import Late
 
 from ..adapters.api import Answer, Reply, Server, Silence, serving, status
 
