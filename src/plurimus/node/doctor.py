@@ -1,7 +1,8 @@
 """Whether this node is set up as it must be: what a person would look at, one finding for each.
 
 Nothing is changed.  It looks through the eyes of the daemon: its file, its socket, its identity, the folders it
-was given; so it is run where the daemon runs.  The CNI folder is a page of its own, `node.examine`.
+was given; so it is run where the daemon runs.  Where there is none it is run where `plurimus thin` runs, and looks
+for what calls have on the node.  The CNI folder is a page of its own, `node.examine`.
 """
 
 from __future__ import annotations
@@ -23,11 +24,19 @@ from plurimus.core.config import ConfigFile
 from plurimus.node import daemon, examine
 from plurimus.node.examine import Finding, ok, problem, warning
 from plurimus.node.listener import NAME
+from plurimus.node.view import View
 
 OLD_TOKEN = 24 * 3600.0
 """Seconds after which kubelet has renewed a service account's token at the latest."""
 DEFINITIONS = "/apis/k8s.cni.cncf.io/v1/network-attachment-definitions"
 PODS = "/api/v1/pods"
+DEFINITIONS_KIND = "/apis/k8s.cni.cncf.io/v1"
+_NONE = "namespaces/default/{}/plurimus-doctor"
+OF_CALLS = (
+    ("network attachment definitions", f"{DEFINITIONS_KIND}/{_NONE.format('network-attachment-definitions')}"),
+    ("pods", f"/api/v1/{_NONE.format('pods')}"),
+)
+"""Objects that need not be there: who may not ask for them is told that first."""
 
 
 class _Listed(msgspec.Struct, frozen=True):
@@ -45,11 +54,12 @@ async def findings(path: Path, *, now: float) -> list[Finding]:
     found = [ok("configuration", f"{path} can be read")]
     found += [warning("configuration", text, "mend or remove the key") for text in config.warnings]
     alone = examine.alone(config)
-    found += [examine.program(Path(str(alone["program"]))) if alone else await _socket(config)]
+    view = examine.view(config, alone) if alone else None
+    found += [examine.program(str(alone["program"]), view) if view else await _socket(config)]
     found += examine.folder(config)
-    found += examine.programs(config)
-    found += [finding async for finding in _cluster(config, str(alone.get("kubeconfig") or ""), now)]
-    found += [finding async for finding in _state(config)]
+    found += examine.programs(config, view)
+    found += [finding async for finding in _cluster(config, str(alone.get("kubeconfig") or ""), view, now)]
+    found += [finding async for finding in _state(config, view or View())]
     return found
 
 
@@ -64,15 +74,18 @@ async def _socket(config: ConfigFile) -> Finding:
     return ok("daemon", f"it answers at {path}")
 
 
-async def _cluster(config: ConfigFile, path: str, now: float) -> AsyncIterator[Finding]:
-    """`path` is the kubeconfig of calls on a node without a daemon."""
+async def _cluster(config: ConfigFile, path: str, view: View | None, now: float) -> AsyncIterator[Finding]:
+    """`path` is the kubeconfig of calls on a node without a daemon, which `view` shows."""
     if config.daemon.manifests:
         there = Path(config.daemon.manifests).is_dir()
         text = f"the folder {config.daemon.manifests} is the cluster"
         yield ok("cluster", text) if there else problem("cluster", f"{text}, and missing", "mend the key 'manifests'")
         return
+    if view is not None and path and view.lacks(path):
+        yield examine.unseen("cluster", path)
+        return
     try:
-        access = kubeconfig.find(path) if path else daemon.find_access(config)
+        access = kubeconfig.find(str((view or View()).at(path))) if path else daemon.find_access(config)
     except PlurimusError as error:
         yield problem("cluster", str(error), "mend the kubeconfig, or the key 'kubeconfig'")
         return
@@ -84,8 +97,12 @@ async def _cluster(config: ConfigFile, path: str, now: float) -> AsyncIterator[F
         yield finding
     server = ApiServer(access, timeout=config.daemon.api_timeout)
     try:
-        for what, url in (("network attachment definitions", DEFINITIONS), ("pods", PODS)):
-            yield await _lists(server, what, url)
+        if view is None:
+            for what, url in (("network attachment definitions", DEFINITIONS), ("pods", PODS)):
+                yield await _lists(server, what, url)
+        else:
+            for what, url in OF_CALLS:
+                yield await _gets(server, what, url)
     finally:
         await server.close()
 
@@ -120,8 +137,24 @@ async def _lists(server: ApiServer, what: str, url: str) -> Finding:
     return ok("cluster", f"{server.server} lists {what}")
 
 
-async def _state(config: ConfigFile) -> AsyncIterator[Finding]:
-    folder = Path(netconf.parse({}, overlay=config.overlay).cni_dir)
+async def _gets(server: ApiServer, what: str, url: str) -> Finding:
+    """What a call does on a node without a daemon; its rights are for objects by their names."""
+    try:
+        if url.startswith(DEFINITIONS_KIND) and await server.get(DEFINITIONS_KIND, _Listed) is None:
+            return problem("cluster", f"{server.server} knows no {what}", "kubectl apply -f deploy/plurimus-thin.yaml")
+        await server.get(url, _Listed)
+    except PlurimusError as error:
+        todo = "see that the API server can be reached from here, and that the role of calls has the verb get"
+        return problem("cluster", str(error), todo)
+    return ok("cluster", f"{server.server} lets calls get {what}")
+
+
+async def _state(config: ConfigFile, view: View) -> AsyncIterator[Finding]:
+    on_node = netconf.parse({}, overlay=config.overlay).cni_dir
+    folder = view.at(on_node)
+    if view.lacks(on_node):
+        yield examine.unseen("records", on_node)
+        return
     try:
         records = len(await RecordFiles(folder).container_ids())
         owed = len(SpoolFiles(folder / ".spool").pending())

@@ -16,6 +16,8 @@ from plurimus.cni.errors import PlurimusError
 from plurimus.core import cnifolder, generate, netconf
 from plurimus.core.config import ConfigFile
 from plurimus.node.chain import PASSTHRU
+from plurimus.node.thin import PROGRAM
+from plurimus.node.view import View
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 
@@ -40,6 +42,12 @@ def warning(subject: str, text: str, todo: str) -> Finding:
 
 def problem(subject: str, text: str, todo: str) -> Finding:
     return Finding(PROBLEM, subject, text, todo)
+
+
+def unseen(subject: str, path: str | Path) -> Finding:
+    """What is neither in order nor wrong, as far as can be told here."""
+    todo = "run this where it can be seen, or mount its folder below the root of the node"
+    return warning(subject, f"{path} of the node cannot be seen from here", todo)
 
 
 def kept_name(config: ConfigFile) -> str:
@@ -93,10 +101,15 @@ def _aside(cni: CniFolder, names: list[str], kept: str) -> Iterator[Finding]:
             yield problem("cni folder", text, todo) if ours else warning("cni folder", text, todo)
 
 
-def programs(config: ConfigFile) -> Iterator[Finding]:
-    """Whether the shim and the default network's plugins are where they are looked for."""
+def programs(config: ConfigFile, view: View | None) -> Iterator[Finding]:
+    """Whether the shim and the default network's plugins are where they are looked for.
+
+    `view` is the node as its calls have it; None where there is a daemon, which has a root for plugins.
+    """
     merged = netconf.parse({}, overlay=config.overlay)
-    find = Executables(timeout=config.daemon.plugin_timeout, chroot=config.daemon.chroot_dir).find
+    chroot = config.daemon.chroot_dir if view is None else str(view.root).removesuffix("/")
+    view = view or View()
+    find = Executables(timeout=config.daemon.plugin_timeout, chroot=chroot).find
     wanted = [(merged.type or generate.TYPE, "plurimus install --bin-dir")]
     cni = CniFolder(Path(config.daemon.cni_config_dir))
     kept = kept_name(config)
@@ -107,15 +120,26 @@ def programs(config: ConfigFile) -> Iterator[Finding]:
     inline = merged.delegates or list(node.plugins[0].get("delegates") or () if node else ())
     if "/" in default or inline:
         try:
-            types = ConfDirectories().load(default).types if "/" in default else conf.parse(inline[0]).types
+            types = (
+                ConfDirectories().load(str(view.at(default))).types if "/" in default else conf.parse(inline[0]).types
+            )
             wanted += [(kind, "see that the default network's own daemon installs it in") for kind in types]
         except PlurimusError as error:
-            yield problem("default network", str(error), "see that its own daemon runs; pods wait for it")
+            if "/" in default and view.lacks(default):
+                yield unseen("default network", default)
+            else:
+                yield problem("default network", str(error), "see that its own daemon runs; pods wait for it")
+    if view.lacks(merged.bin_dir):
+        yield unseen("plugin", merged.bin_dir)
+        return
     for kind, todo in wanted:
         if kind != PASSTHRU:
             try:
                 yield ok("plugin", find(kind, (merged.bin_dir,)))
             except PlurimusError as error:
+                if view.lacks(path := f"{merged.bin_dir}/{kind}"):
+                    yield unseen("plugin", path)
+                    continue
                 yield problem("plugin", str(error), f"{todo} {merged.bin_dir}")
 
 
@@ -126,15 +150,25 @@ def alone(config: ConfigFile) -> PluginConf:
     return node.plugins[0] if node and node.plugins[0].get("program") else {}
 
 
-def program(path: Path) -> Finding:
+def view(config: ConfigFile, plugin: PluginConf) -> View:
+    """The node as its own configuration names it: the paths in the daemon's file are those of who keeps it."""
+    here = Path(config.daemon.cni_config_dir) / cnifolder.KEPT / PROGRAM
+    return View.by(here, str(plugin["program"]))
+
+
+def program(path: str, view: View) -> Finding:
     """Whether calls can become what the file at `path` names."""
     todo = "plurimus thin, which writes that file, and see its log"
     try:
-        words = path.read_text().splitlines()
+        words = view.at(path).read_text().splitlines()
     except OSError as error:
+        if view.lacks(path):
+            return unseen("program", path)
         return problem("program", f"{path}: {error.strerror}", todo)
     command = next((word for word in words if "=" not in word.partition("/")[0]), "")
-    if not os.access(command, os.X_OK):
+    if view.lacks(command):
+        return unseen("program", command)
+    if not command or not os.access(view.at(command), os.X_OK):
         return problem("program", f"{path}: its program {command!r} cannot be run", todo)
     return ok("program", f"calls run {command} once each; there is no daemon")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -60,6 +61,14 @@ def places(node: Node, tmp_path: Path) -> Iterator[dict[str, list[str]]]:
         yield files()
 
 
+def complaints(plurimus: DaemonSet) -> list[str]:
+    """What the doctor finds wrong in the container; the plugins are links to where only the tests have them."""
+    findings = json.loads(plurimus.inside("plurimus", "doctor", "--output", "json"))
+    assert {"cluster", "records"} <= {each["subject"] for each in findings if each["level"] == "ok"}
+    said = [each["text"] for each in findings if each["level"] != "ok"]
+    return [text for text in said if not (text.startswith(str(PLUGINS)) and "cannot be seen from here" in text)]
+
+
 @pytest.mark.parametrize("kind", [ByThePage, ThinDaemonSet])
 def test_a_node_is_as_it_was_once_the_pods_with_networks_are_gone_and_they_run_until_then(
     logs: list[Path],
@@ -81,6 +90,7 @@ def test_a_node_is_as_it_was_once_the_pods_with_networks_are_gone_and_they_run_u
         running(admin, "trainer", namespace)
         trainer = unchanged(admin, node, "trainer", namespace)
         assert trainer[1].keys() == {"eth0", "net1"}
+        assert complaints(plurimus) == []
 
         page.follow("Take it off again")
         eventually(lambda: not CONFLIST.exists())
