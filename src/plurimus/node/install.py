@@ -14,21 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import plurimus
-from plurimus.adapters import files, process
+from plurimus.adapters import files
 from plurimus.adapters.cnifolder import MARK, CniFolder
 from plurimus.adapters.confdir import ConfDirectories
 from plurimus.adapters.records import RecordFiles
 from plurimus.adapters.sandboxlocks import FileLocks
 from plurimus.adapters.spool import SpoolFiles
-from plurimus.cni import gojson
 from plurimus.cni.errors import ConfigError, PlurimusError
 from plurimus.core import cnifolder, generate
 from plurimus.node import thin
+from plurimus.node.probe import probe
 from plurimus.node.settle import settle
 
 PROGRAM = "plurimus"
 MULTUS_PROGRAMS = ("multus", "multus-shim")
-_ANSWER_TIMEOUT = 10.0
 _KEPT = {MARK, *(name for kept in (thin.PROGRAM, thin.KUBECONFIG) for name in (kept, files.temporary_name(kept)))}
 """What `plurimus thin` puts into its folder; a person may have put something beside it."""
 
@@ -64,7 +63,7 @@ async def install(shim: Path, *, bin_dir: Path, conf_dir: Path, replace_multus: 
     """
     if not bin_dir.is_dir():
         raise ConfigError(f"{bin_dir}: no such folder; it is where the runtime looks for CNI plugins (--bin-dir)")
-    await _try(shim)
+    await probe(f"the shim {shim}", [str(shim)])
     steps = []
     for name in (PROGRAM, *(MULTUS_PROGRAMS if replace_multus else ())):
         changed = files.install(shim, bin_dir / name)
@@ -156,14 +155,3 @@ def _is_copy(path: Path, of: Path) -> bool:
         return path.read_bytes() == of.read_bytes()
     except OSError:
         return False
-
-
-async def _try(shim: Path) -> None:
-    """Have the shim answer VERSION, so that nothing is installed which this machine cannot run."""
-    try:
-        done = await process.run([str(shim)], env={"CNI_COMMAND": "VERSION"}, stdin=b"{}", timeout=_ANSWER_TIMEOUT)
-        versions = gojson.decode_object(done.stdout).get("supportedVersions")
-    except (OSError, TimeoutError, process.OutputTooLong, ValueError) as error:
-        raise ConfigError(f"the shim {shim} does not work on this machine: {error}") from error
-    if not versions:
-        raise ConfigError(f"the shim {shim} does not answer VERSION: it is no CNI plugin")

@@ -19,22 +19,22 @@ from pathlib import Path
 
 import structlog
 
-from plurimus.adapters import accounttoken, kubeconfig, process
+from plurimus.adapters import accounttoken, kubeconfig
 from plurimus.adapters.cnifolder import CniFolder
 from plurimus.adapters.confdir import ConfDirectories
 from plurimus.adapters.kubeconfig import Access
-from plurimus.cni import gojson
 from plurimus.cni.conf import NetworkConfig
 from plurimus.cni.errors import ConfigError, PlurimusError
 from plurimus.core import cnifolder, generate
+from plurimus.core import program as core
 from plurimus.core.config import ConfigFile
 from plurimus.node import cniconfig
 from plurimus.node.callidentity import CallIdentity, Issue
 from plurimus.node.late import NODE_NAME
+from plurimus.node.probe import probe
 
 PROGRAM, KUBECONFIG = "program", "kubeconfig"
 MODULE = ("-m", "plurimus.cli.cni")
-_ANSWER_TIMEOUT = 30.0
 _log = structlog.get_logger(__name__)
 
 
@@ -57,7 +57,7 @@ class Keeper:
         issue: Issue | None = None,
     ) -> None:
         self._root = root
-        self._program = _lines(program)
+        self._program = core.write(program)
         self._folder = CniFolder(Path(config.daemon.cni_config_dir) / cnifolder.KEPT)
         self._trouble = ""
         self._identity = None if access is None else CallIdentity(access, issue, clock)
@@ -183,38 +183,12 @@ async def try_program(words: Sequence[str], root: Path) -> None:
     Raises:
         ConfigError: the node could not carry out a call.
     """
-    variables, command = _split(words)
+    variables, command = core.read(core.write(words))
     if root != Path("/"):
         if not os.access(root / command[0].lstrip("/"), os.X_OK):
             raise ConfigError(f"the program {command[0]} is not on the node, below {root}; see --python")
         return
-    env = {**variables, "CNI_COMMAND": "VERSION"}
-    try:
-        done = await process.run(command, env=env, stdin=b"", timeout=_ANSWER_TIMEOUT)
-        versions = gojson.decode_object(done.stdout).get("supportedVersions")
-    except (OSError, TimeoutError, process.OutputTooLong, ValueError) as error:
-        raise ConfigError(f"the program {shlex.join(command)} does not work on this node: {error}") from error
-    if not versions:
-        raise ConfigError(f"the program {shlex.join(command)} does not answer VERSION")
-
-
-def _split(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Variables and command, as the shim reads them."""
-    variables, command = {}, list(words)
-    while command and "=" in command[0].partition("/")[0]:
-        name, _, value = command.pop(0).partition("=")
-        variables[name] = value
-    return variables, command
-
-
-def _lines(words: Sequence[str]) -> bytes:
-    """The file the shim reads: a word a line."""
-    _, command = _split(words)
-    if not command or not command[0].startswith("/"):
-        raise ConfigError(f"the program {shlex.join(command)} must start with an absolute path: the shim has no PATH")
-    if any(not word or "\n" in word or "\0" in word for word in words):
-        raise ConfigError("the program has a word that is empty or more than one line")
-    return "".join(f"{word}\n" for word in words).encode()
+    await probe(f"the program {shlex.join(command)}", command, variables)
 
 
 def _own_kubeconfig(config: ConfigFile) -> str:
