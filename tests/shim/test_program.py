@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from plurimus.cni.errors import ConfigError
+from plurimus.core import program as reader
+
 from .fake import FakeDaemon
 from .runtime import Node
 
@@ -82,6 +85,49 @@ def test_a_missing_file_is_named_with_what_to_do(node: Node, verb: str, code: in
 def test_a_program_that_cannot_be_run_says_why(node: Node, lines: list[str], words: str) -> None:
     """Decision 14: a clear CNI error, whatever is in the file."""
     assert words in node.call("ADD", program(node, *lines)).refused(11)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n\n",
+        b"A=b\n",
+        b"=x\n/bin/true\n",
+        b"python3\n",
+        b"./a=b\n",
+        b"a/b=c\n/bin/true\n",
+        b"/bin/tr\0ue\n",
+        b"/bin/true\n" * 256,
+        b"/bin/true\n" * 257,
+        b"/bin/true\n" + b"x" * (2**16 - 11),
+        b"/bin/true\n" + b"x" * (2**16 - 10),
+    ],
+)
+def test_python_takes_what_the_shim_takes(node: Node, content: bytes) -> None:
+    """Decision 14: so that what is put on a node works there, and what cannot work is seen."""
+    (node.folder / "program").write_bytes(content)
+    taken = node.call("ADD", node.conf(program=str(node.folder / "program"))).status == 0
+    try:
+        reader.read(content)
+    except ConfigError:
+        assert not taken
+    else:
+        assert taken
+
+
+def test_python_reads_the_words_as_the_shim_does(node: Node) -> None:
+    """Decision 14: empty lines do not count, and only a line feed ends one."""
+    told = node.folder / "told"
+    code = TELL.replace("\n", ";").strip(";")
+    lines = ("A=b=c", "", "D.e =", sys.executable, "-I", "", "-c", code, told, "F=g", "=h", "a\r\u2028b", "\v")
+    conf = program(node, *lines)
+    assert node.call("ADD", conf).status == 3
+    said = json.loads(told.read_text())
+    variables, command = reader.read(Path(conf["program"]).read_bytes())
+    assert variables.items() <= said["env"].items()
+    assert variables == {"A": "b=c", "D.e ": ""}
+    assert command == [sys.executable, "-I", "-c", code, *said["argv"]]
 
 
 @pytest.mark.parametrize("value", ["program", 5, "/" + "x" * 5000])

@@ -12,8 +12,9 @@ from plurimus.adapters.confdir import ConfDirectories
 from plurimus.adapters.plugins import Executables
 from plurimus.cni import conf
 from plurimus.cni.conf import NetworkConfig, PluginConf
-from plurimus.cni.errors import PlurimusError
+from plurimus.cni.errors import ConfigError, PlurimusError
 from plurimus.core import cnifolder, generate, netconf
+from plurimus.core import program as core
 from plurimus.core.config import ConfigFile
 from plurimus.node.chain import PASSTHRU
 from plurimus.node.thin import PROGRAM
@@ -160,15 +161,16 @@ def program(path: str, view: View) -> Finding:
     """Whether calls can become what the file at `path` names."""
     todo = "plurimus thin, which writes that file, and see its log"
     try:
-        words = view.at(path).read_text().splitlines()
+        _, (command, *_) = core.read(view.at(path).read_bytes())
     except OSError as error:
         if view.lacks(path):
             return unseen("program", path)
         return problem("program", f"{path}: {error.strerror}", todo)
-    command = next((word for word in words if "=" not in word.partition("/")[0]), "")
+    except ConfigError as error:
+        return problem("program", f"{path}: {error}", todo)
     if view.lacks(command):
         return unseen("program", command)
-    if not command or not os.access(view.at(command), os.X_OK):
+    if not os.access(view.at(command), os.X_OK):
         return problem("program", f"{path}: its program {command!r} cannot be run", todo)
     return ok("program", f"calls run {command} once each; there is no daemon")
 

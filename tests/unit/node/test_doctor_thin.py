@@ -61,7 +61,12 @@ async def test_it_has_nothing_to_do(alone: Patient) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "No such file"), ("", "cannot be run"), ("A=b\n/nowhere/python\n", "'/nowhere/python' cannot be run")],
+    [
+        (None, "No such file"),
+        ("", "no command"),
+        ("=x\n/bin/sh\n", "absolute path"),
+        ("A=b\n/nowhere/python\n", "'/nowhere/python' cannot be run"),
+    ],
 )
 async def test_a_program_that_cannot_be_run_is_a_problem(alone: Patient, content: str | None, words: str) -> None:
     """F79."""
