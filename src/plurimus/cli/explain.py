@@ -16,7 +16,7 @@ from plurimus.cni.args import Environment, format_args
 from plurimus.cni.errors import ConfigError
 from plurimus.core import netconf, order
 from plurimus.core.plan import Attachment, Plan
-from plurimus.node import cniconfig, planning
+from plurimus.node import cnisource, planning
 from plurimus.node import daemon as node
 
 CONTAINER_ID = "explained"
@@ -47,7 +47,7 @@ def explain(pod: str, config: Path, output: str) -> None:
 
 async def _plan(name: str, config: Path) -> tuple[Plan, bool]:
     loaded = node.load(config)
-    handed_over = cniconfig.handed_over(loaded)
+    handed_over = cnisource.handed_over(loaded)
     # on a node without a daemon the runtime's configuration is where the cluster is named
     known = {key: value for key, value in handed_over.items() if key == "kubeconfig"} | loaded.overlay
     world = node.make_world(replace(loaded, overlay=known))

@@ -73,6 +73,11 @@ class DaemonConfig(msgspec.Struct, frozen=True, rename="camel"):
     readiness_timeout: float = 45.0
     side_by_side: bool = True
 
+    @property
+    def given_config(self) -> str:
+        """The path of the file that is the node's CNI configuration as it is; empty where that is made."""
+        return "" if self.multus_config_file == "auto" else self.multus_config_file
+
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:

@@ -1,7 +1,7 @@
 """Keeping the node's CNI configuration: from the moment requests are served on, whatever others do to it.
 
-Every second the content is made anew from its source and compared with the file.  A source that is missing or
-torn changes nothing (S4); a file that another program changed, renamed or removed is put back, ever more
+Every second the content is made anew from its source (`node.cnisource`) and compared with the file.  A source that
+is missing or torn changes nothing (S4); a file that another program changed, renamed or removed is put back, ever more
 seldom, and STATUS says so.  Nothing is removed when the daemon ends (S3).
 
 Spec sections 2.7 (b), 7.5 and 7.6.
@@ -12,17 +12,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
 
 import structlog
 
 from plurimus.adapters.cnifolder import CniFolder
-from plurimus.cni import conf, version
-from plurimus.cni.conf import NetworkConfig
 from plurimus.cni.errors import Code, ConfigError, PlurimusError
-from plurimus.core import cnifolder, generate, netconf
+from plurimus.core import cnifolder, generate
 from plurimus.core.config import ConfigFile
 from plurimus.core.ports import ConfDir
+from plurimus.node import cnisource
+from plurimus.node.cnisource import Render, Source
 
 PERIOD = 1.0
 WINDOW = 120.0
@@ -30,73 +29,7 @@ WINDOW = 120.0
 OFTEN = 3
 """How many times within these seconds are a quarrel, which STATUS reports."""
 _MOST_PAUSE = 30.0
-Render = Callable[[ConfigFile, NetworkConfig, str], bytes]
 _log = structlog.get_logger(__name__)
-
-
-class Source(Protocol):
-    """Where the content comes from."""
-
-    name: str
-
-    def content(self) -> bytes:
-        """The content as it should be now; a PlurimusError says why there is none."""
-
-
-class Generated:
-    """`multusConfigFile: auto`: made from the default network's configuration (F65 to F70)."""
-
-    name = cnifolder.NAME
-
-    def __init__(self, config: ConfigFile, confdir: ConfDir, render: Render) -> None:
-        self._config = config
-        self._render = render
-        self._confdir = confdir
-        self._folder = CniFolder(Path(config.daemon.multus_autoconfig_dir))
-        self._chosen = ""
-
-    def content(self) -> bytes:
-        daemon = self._config.daemon
-        try:
-            chosen = cnifolder.choose(self._folder.names(), configured=daemon.multus_master_cni, current=self._chosen)
-        except ConfigError as error:
-            raise error.about(f"{self._folder.path}: ") from None
-        path = str(self._folder.path / chosen)
-        try:
-            if daemon.force_cni_version:
-                self._force_version(chosen)
-            default = self._confdir.load(path)
-            content = self._render(self._config, default, path)
-        except PlurimusError as error:
-            raise error if path in error.msg else error.about(f"{path}: ") from None
-        if chosen != self._chosen:
-            _log.info("the default network", clusterNetwork=path, plugins=default.types)
-            self._chosen = chosen
-        return content
-
-    def _force_version(self, name: str) -> None:
-        wanted, content = self._config.overlay.get("cniVersion"), self._folder.read(name)
-        changed = generate.with_version(content, wanted) if content and wanted else None
-        if changed is not None:
-            self._folder.write(name, changed)
-
-
-class Copied:
-    """`multusConfigFile` as a path: that file as it is (F72)."""
-
-    def __init__(self, path: Path) -> None:
-        self.name = path.name
-        self._path = path
-
-    def content(self) -> bytes:
-        try:
-            content = self._path.read_bytes()
-            conf.parse(content)
-        except OSError as error:
-            raise ConfigError(f"multusConfigFile {self._path}: {error.strerror}") from error
-        except PlurimusError as error:
-            raise error.about(f"multusConfigFile {self._path}: ") from None
-        return content
 
 
 class NodeConfig:
@@ -219,23 +152,6 @@ class NodeConfig:
         return str(self._folder.path / self._source.name)
 
 
-def handed_over(config: ConfigFile) -> dict[str, Any]:
-    """What a runtime hands to the shim of the file that is in place; nothing where no daemon keeps one.
-
-    Raises:
-        ConfigError: it cannot be read.
-    """
-    daemon = config.daemon
-    name = cnifolder.NAME if daemon.multus_autoconfig_dir else ""
-    if daemon.multus_config_file not in ("", "auto"):
-        name = Path(daemon.multus_config_file).name
-    content = CniFolder(Path(daemon.cni_config_dir)).read(name) if name else None
-    if content is None:
-        return {}
-    there = conf.parse(content)
-    return netconf.decode(conf.derive(there, there.plugins[0]))
-
-
 def make(
     config: ConfigFile, confdir: ConfDir, clock: Callable[[], float], render: Render = generate.generate
 ) -> NodeConfig | None:
@@ -246,17 +162,7 @@ def make(
     Raises:
         ConfigError: `cniVersion` is none a configuration can have.
     """
-    daemon = config.daemon
-    folder = CniFolder(Path(daemon.cni_config_dir))
-    if daemon.multus_config_file not in ("", "auto"):
-        path = Path(daemon.multus_config_file)
-        if path.absolute() == (folder.path / path.name).absolute():
-            return None  # it is in place
-        return NodeConfig(Copied(path), folder, confdir, clock)
-    if daemon.multus_autoconfig_dir:
-        wanted = config.overlay.get("cniVersion")
-        if wanted and wanted not in version.SUPPORTED:
-            expected = f"one of {', '.join(version.SUPPORTED)}, or no such key"
-            raise ConfigError(f"daemon configuration: 'cniVersion' is {wanted!r}, expected {expected}")
-        return NodeConfig(Generated(config, confdir, render), folder, confdir, clock)
-    return None
+    source = cnisource.make(config, confdir, render)
+    if source is None:
+        return None
+    return NodeConfig(source, CniFolder(Path(config.daemon.cni_config_dir)), confdir, clock)

@@ -17,6 +17,7 @@ from plurimus.core import cnifolder, generate, netconf
 from plurimus.core import program as core
 from plurimus.core.config import ConfigFile
 from plurimus.node.chain import PASSTHRU
+from plurimus.node.cnisource import kept_name
 from plurimus.node.thin import PROGRAM
 from plurimus.node.view import View
 
@@ -49,14 +50,6 @@ def unseen(subject: str, path: str | Path) -> Finding:
     """What is neither in order nor wrong, as far as can be told here."""
     todo = "run this where it can be seen, or mount its folder below the root of the node"
     return warning(subject, f"{path} of the node cannot be seen from here", todo)
-
-
-def kept_name(config: ConfigFile) -> str:
-    """The name of the file that the daemon keeps in the CNI folder; empty where it keeps none."""
-    file = config.daemon.multus_config_file
-    if file not in ("", "auto"):
-        return Path(file).name
-    return cnifolder.NAME if config.daemon.multus_autoconfig_dir else ""
 
 
 def folder(config: ConfigFile) -> Iterator[Finding]:

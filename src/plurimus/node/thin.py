@@ -28,7 +28,7 @@ from plurimus.cni.errors import ConfigError, PlurimusError
 from plurimus.core import cnifolder, generate
 from plurimus.core import program as core
 from plurimus.core.config import ConfigFile
-from plurimus.node import cniconfig
+from plurimus.node import cniconfig, cnisource
 from plurimus.node.callidentity import CallIdentity, Issue
 from plurimus.node.late import NODE_NAME
 from plurimus.node.probe import probe
@@ -63,7 +63,7 @@ class Keeper:
         self._identity = None if access is None else CallIdentity(access, issue, clock)
         self._names = {name: self._on_node(self._folder.path / name) for name in (PROGRAM, KUBECONFIG)}
         self._own = cniconfig.make(config, ConfDirectories(), clock, self._render)
-        if not config.daemon.multus_autoconfig_dir and config.daemon.multus_config_file in ("", "auto"):
+        if not cnisource.kept_name(config):
             todo = f'give \'multusAutoconfigDir\', or write one with "program": "{self._names[PROGRAM]}"'
             _log.warning("no CNI configuration is made on this node", todo=todo)
 
