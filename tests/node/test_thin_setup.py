@@ -97,7 +97,8 @@ def test_the_node_is_kept_until_its_keeper_ends_and_stays_then(cluster: Cluster)
     with cluster.log.open("ab") as log:
         keeper = subprocess.Popen(thin(cluster), stderr=log)
     try:
-        eventually((cluster.etc / "plurimus.d/.kept").exists, cluster.log.read_text)
+        kept = cluster.etc / "plurimus.d/.kept"
+        eventually(lambda: kept.exists() and cluster.ours.exists(), cluster.log.read_text)
         cluster.ours.unlink()
         eventually(cluster.ours.exists, cluster.log.read_text)
         refused = subprocess.run(
