@@ -71,11 +71,19 @@ class MultusDaemon:
         (self._folder / "daemon-config.json").write_text(json.dumps(self._config | keys))
         self.launch({"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(self._api.port)})
         end = time.monotonic() + _PATIENCE
-        while not self.generated.exists():
+        while not self._has_generated():
             assert self._process is not None
             assert self._process.poll() is None, self.log.read_text()
             assert time.monotonic() < end, self.log.read_text()
             time.sleep(0.01)
+
+    def _has_generated(self) -> bool:
+        """Whether the configuration is there, and whole: it is written in place (S3)."""
+        try:
+            json.loads(self.generated.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return False
+        return True
 
     def launch(self, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Only the process, with `environment`; a cluster's credentials are where a pod has them."""
