@@ -21,9 +21,10 @@ ADD = [("create", "events"), ("patch", "pods/status")]
 def asked(control_plane: ControlPlane, namespace: str) -> list[tuple[str, str]]:
     """The daemon's requests about a namespace: verb and resource."""
     found = []
-    for line in control_plane.audit.read_text().splitlines():
+    whole, _, _ = control_plane.audit.read_text().rpartition("\n")
+    for line in whole.splitlines():
         request = json.loads(line)
-        about = request["objectRef"]
+        about = request.get("objectRef", {})  # the doctor asks for paths that are about none
         if about.get("namespace") == namespace:
             resource = "/".join(filter(None, (about["resource"], about.get("subresource"))))
             found.append((request["verb"], resource))
