@@ -24,6 +24,7 @@ from .waiting import eventually
 ADDRESS = "198.51.100.1"
 PODS = "10.244.0.0/24"
 KUBELET = Path("/var/lib/kubelet")
+_DISK = "/var/lib"
 _LINK = "node0"
 _CRI = "io.kubernetes.cri"
 
@@ -69,6 +70,7 @@ class Node:
     def __enter__(self) -> Self:
         self._links = {link["ifname"] for link in ip_json("link")}
         try:
+            self._own_disk()
             self.boot()
             eventually(lambda: self._conditions().get("Ready") == "True")
         except BaseException:
@@ -78,6 +80,7 @@ class Node:
 
     def __exit__(self, *_: object) -> None:
         self._end()
+        subprocess.run(["umount", "--lazy", _DISK], check=False, capture_output=True)
         for state in ("containerd", "kubelet"):
             shutil.rmtree(self.folder / state, ignore_errors=True)
 
@@ -164,6 +167,14 @@ class Node:
         nodes: list[Object] = self._admin.get("/api/v1/nodes")["items"]
         mine = [node["status"].get("conditions", []) for node in nodes if node["metadata"]["name"] == self.name]
         return {each["type"]: each["status"] for each in (mine[0] if mine else [])}
+
+    def _own_disk(self) -> None:
+        """What runtimes, kubelet and pods keep in their usual places is the node's, not the machine's."""
+        upper, work = self.folder / "disk/upper", self.folder / "disk/work"
+        for folder in (upper, work):
+            folder.mkdir(parents=True)
+        options = f"lowerdir={_DISK},upperdir={upper},workdir={work}"
+        subprocess.run(["mount", "-t", "overlay", "-o", options, "tests", _DISK], check=True)
 
     def _show_kernel(self) -> None:
         """Show kubelet the settings it would make for the whole machine."""
