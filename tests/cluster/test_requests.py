@@ -20,6 +20,7 @@ from plurimus.cni.errors import ClusterError, Code
 from plurimus.core import config
 from plurimus.model.pod import NETWORK_STATUS, Pod
 from plurimus.node import daemon
+from plurimus.node.late import NODE_NAME
 from plurimus.node.request import Outcome, Request, Requests
 
 from . import objects
@@ -135,7 +136,7 @@ async def node(
     root: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Node]:
-    monkeypatch.setenv(daemon.NODE_NAME, NODE)
+    monkeypatch.setenv(NODE_NAME, NODE)
     async with Proxy.to(control_plane.port) as proxy:
         (tmp_path / "node").mkdir()
         made = Node(tmp_path / "node", access, proxy, api_timeout)

@@ -23,26 +23,21 @@ import structlog
 
 from plurimus.adapters import kubeconfig
 from plurimus.adapters.apiserver import ApiServer
-from plurimus.adapters.confdir import ConfDirectories
-from plurimus.adapters.kernel import NamespaceKernel
 from plurimus.adapters.kubeconfig import Access
 from plurimus.adapters.kubernetes import KubernetesCluster
 from plurimus.adapters.manifests import ManifestFolder
-from plurimus.adapters.plugins import Executables
 from plurimus.adapters.podresources import KubeletDevices
-from plurimus.adapters.records import RecordFiles
-from plurimus.adapters.results import ResultFiles
-from plurimus.adapters.spool import SpoolFiles
 from plurimus.cni.errors import ClusterError, ConfigError
 from plurimus.core import netconf
 from plurimus.core.config import ConfigFile, parse
 from plurimus.core.ports import DeviceSource
 from plurimus.node import cniconfig, identity
+from plurimus.node.late import NODE_NAME
 from plurimus.node.listener import Listener
 from plurimus.node.recovery import Debts
 from plurimus.node.request import Requests
 from plurimus.node.server import Server
-from plurimus.node.world import World
+from plurimus.node.world import World, real_world
 from plurimus.version import VERSION
 
 DEFAULT_CONFIG = Path("/etc/cni/net.d/multus.d/daemon-config.json")
@@ -54,7 +49,6 @@ DRAINING = 25.0
 
 SYNCING = 20.0
 """Seconds the copies of pods and definitions may take before requests are answered without."""
-NODE_NAME = "MULTUS_NODE_NAME"
 """The environment variable with this node's name (spec section 7.7)."""
 
 _log = structlog.get_logger(__name__)
@@ -81,16 +75,7 @@ def make_world(config: ConfigFile, access: Access | None = None) -> World:
         ConfigError: the kubeconfig cannot be read.
     """
     cluster = make_cluster(config, access)
-    return World(
-        cluster=cluster,
-        devices=make_devices(config, cluster),
-        plugins=Executables(timeout=config.daemon.plugin_timeout, chroot=config.daemon.chroot_dir),
-        confdir=ConfDirectories(),
-        kernel=NamespaceKernel(),
-        records=lambda folder: RecordFiles(Path(folder)),
-        results=lambda folder: ResultFiles(Path(folder) / "results"),
-        spool=lambda folder: SpoolFiles(Path(folder) / ".spool"),
-    )
+    return real_world(config, cluster, make_devices(config, cluster), chroot=config.daemon.chroot_dir)
 
 
 def make_cluster(config: ConfigFile, access: Access | None = None) -> ManifestFolder | KubernetesCluster | None:

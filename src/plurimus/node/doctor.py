@@ -23,6 +23,7 @@ from plurimus.core import netconf
 from plurimus.core.config import ConfigFile
 from plurimus.node import daemon, examine
 from plurimus.node.examine import Finding, ok, problem, warning
+from plurimus.node.late import NODE_NAME
 from plurimus.node.listener import NAME
 from plurimus.node.view import View
 
@@ -124,7 +125,7 @@ def _token(access: Access, now: float) -> Iterator[Finding]:
 
 async def _lists(server: ApiServer, what: str, url: str) -> Finding:
     params = {"limit": "1"}
-    node = os.environ.get(daemon.NODE_NAME)
+    node = os.environ.get(NODE_NAME)
     if node and url == PODS:
         params["fieldSelector"] = f"spec.nodeName={node}"
     try:

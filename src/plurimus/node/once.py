@@ -14,16 +14,12 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import structlog
 
-from plurimus.adapters.confdir import ConfDirectories
-from plurimus.adapters.kernel import NamespaceKernel
-from plurimus.adapters.plugins import Executables
-from plurimus.adapters.records import RecordFiles
-from plurimus.adapters.results import ResultFiles
 from plurimus.adapters.sandboxlocks import FileLocks
 from plurimus.adapters.spool import SpoolFiles
 from plurimus.cni import result
@@ -33,9 +29,8 @@ from plurimus.core import netconf
 from plurimus.core.config import ConfigFile
 from plurimus.node import late, logs
 from plurimus.node.context import Request
-from plurimus.node.late import Late
 from plurimus.node.request import Requests
-from plurimus.node.world import World
+from plurimus.node.world import World, real_world
 
 PAYING = 5.0
 """Seconds within which a call begins with what others left undone; what has begun may end."""
@@ -55,7 +50,9 @@ async def serve(request: Request, say: Callable[[bytes], None]) -> int:
         say(encode_error(error))
         return 1
     cluster = late.find(config, merged.kubeconfig)
-    world = make_world(config, cluster)
+    world = real_world(config, cluster, cluster)
+    if cluster is not None:
+        world = replace(world, check_node=cluster.check)
     # the file a daemon reads apart is what the runtime sent: nothing is laid over it
     requests = Requests(ConfigFile(config.daemon, {}, ()), world, FileLocks(Path(merged.cni_dir) / ".locks"))
     status = await _answer(requests, request, say)
@@ -75,25 +72,6 @@ def _log_as(config: ConfigFile) -> None:
     except ConfigError as error:
         logs.configure(msgspec.structs.replace(config.daemon, log_file="", log_to_stderr=True))
         _log.warning("the log goes to standard error", error=str(error))
-
-
-def make_world(config: ConfigFile, cluster: Late | None) -> World:
-    """The real world for one call."""
-    return World(
-        cluster=cluster,
-        devices=cluster,
-        plugins=Executables(timeout=config.daemon.plugin_timeout),
-        confdir=ConfDirectories(),
-        kernel=NamespaceKernel(),
-        records=lambda folder: RecordFiles(Path(folder)),
-        results=lambda folder: ResultFiles(Path(folder) / "results"),
-        spool=_spool,
-        check_node=_nothing if cluster is None else cluster.check,
-    )
-
-
-def _nothing() -> None:
-    """A node without a cluster has nothing to reach."""
 
 
 async def _answer(requests: Requests, request: Request, say: Callable[[bytes], None]) -> int:
@@ -123,7 +101,7 @@ async def _answer(requests: Requests, request: Request, say: Callable[[bytes], N
 async def _behind(requests: Requests, world: World, cni_dir: str, *, owed: bool) -> None:
     """Try the DELs that are `owed` here: what no call could carry out, and what a shim left for a daemon."""
     await asyncio.sleep(0)  # an ADD tells the pod what it got right behind its answer
-    spool = _spool(cni_dir)
+    spool = SpoolFiles(Path(cni_dir) / ".spool")
     try:
         if not owed or not spool.pending() or not spool.claim(REST, now=time.time()):
             return
@@ -135,7 +113,3 @@ async def _behind(requests: Requests, world: World, cni_dir: str, *, owed: bool)
             spool.disclaim()
     except PlurimusError as error:
         _log.error("the spool cannot be used", error=str(error))
-
-
-def _spool(folder: str) -> SpoolFiles:
-    return SpoolFiles(Path(folder) / ".spool")

@@ -48,7 +48,7 @@ class Server:
 
     async def start(self, listener: socket.socket) -> None:
         """Serve on `listener`, a bound unix socket."""
-        # the server below aiohttp's applications, whose routing costs a third of a probe
+        # the server below aiohttp's applications: five paths need no router
         server = web.Server(self._serve, request_factory=_request, access_log=None, keepalive_timeout=_SILENCE)
         self._runner = web.ServerRunner(server, shutdown_timeout=_LAST_WORDS)
         await self._runner.setup()

@@ -9,13 +9,11 @@ sandbox is served by one of them at a time.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
 from plurimus.adapters import netns
-from plurimus.adapters.plugins import Executables
 from plurimus.adapters.records import RecordFiles
 from plurimus.adapters.results import ResultFiles
 from plurimus.adapters.sandboxlocks import FileLocks
@@ -23,10 +21,10 @@ from plurimus.cni import gojson, version
 from plurimus.cni.errors import PlurimusError
 from plurimus.core import record
 from plurimus.core.config import ConfigFile, DaemonConfig
-from plurimus.node import once
 from plurimus.node.context import Request
 from plurimus.node.recovery import Debts
 from plurimus.node.request import Requests
+from plurimus.node.world import real_world
 
 _log = structlog.get_logger(__name__)
 
@@ -43,8 +41,7 @@ async def settle(*, bin_dir: Path, cni_dir: Path, chroot: Path | None = None) ->
         bin_dir = "/" / bin_dir.relative_to(chroot)
     stdin = {"cniVersion": version.CURRENT, "name": "settle", "cniDir": str(cni_dir), "binDir": str(bin_dir)}
     config = ConfigFile(DaemonConfig(), stdin, ())
-    plugins = Executables(timeout=config.daemon.plugin_timeout, chroot=str(chroot or ""))
-    world = replace(once.make_world(config, None), plugins=plugins)
+    world = real_world(config, None, None, chroot=str(chroot or ""))
     requests = Requests(config, world, FileLocks(cni_dir / ".locks"))
     requests.cni_dirs = {str(cni_dir)}
     await Debts(world.spool, requests, time.monotonic).pay()

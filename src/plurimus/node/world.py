@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+from plurimus.adapters.confdir import ConfDirectories
+from plurimus.adapters.kernel import NamespaceKernel
+from plurimus.adapters.plugins import Executables
+from plurimus.adapters.records import RecordFiles
+from plurimus.adapters.results import ResultFiles
+from plurimus.adapters.spool import SpoolFiles
+from plurimus.core.config import ConfigFile
 from plurimus.core.ports import Cluster, ConfDir, DeviceSource, Kernel, Plugins, Records, Results, Spool
 
 
@@ -29,3 +37,17 @@ class World:
     results: Callable[[str], Results]
     spool: Callable[[str], Spool]
     check_node: Callable[[], None] = _nothing_to_check
+
+
+def real_world(config: ConfigFile, cluster: Cluster | None, devices: DeviceSource | None, *, chroot: str = "") -> World:
+    """This node's world, and the cluster it belongs to; plugins run below `chroot`."""
+    return World(
+        cluster=cluster,
+        devices=devices,
+        plugins=Executables(timeout=config.daemon.plugin_timeout, chroot=chroot),
+        confdir=ConfDirectories(),
+        kernel=NamespaceKernel(),
+        records=lambda folder: RecordFiles(Path(folder)),
+        results=lambda folder: ResultFiles(Path(folder) / "results"),
+        spool=lambda folder: SpoolFiles(Path(folder) / ".spool"),
+    )
