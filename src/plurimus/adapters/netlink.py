@@ -55,14 +55,16 @@ class Netlink:
         self._sequence = count(1)
 
     @classmethod
-    def open(cls, path: str | None = None) -> Self:
+    def open(cls, path: str | None = None, *, protocol: int = socket.NETLINK_ROUTE) -> Self:
         """A socket inside the namespace at `path` (None: this one); it stays there whoever uses it.
+
+        `protocol` is the kernel's number of who answers: routing, RDMA, ...
 
         Raises:
             NamespaceError: code 8.
         """
         with _guarded(f"opening a netlink socket in {path or 'this network namespace'}"):
-            return cls(netns.visit(path, _channel))
+            return cls(netns.visit(path, lambda: _channel(protocol)))
 
     def __enter__(self) -> Self:
         return self
@@ -79,7 +81,7 @@ class Netlink:
         except wire.WireError:
             return None
         try:
-            found = self._read(f"interface {name}", rt.RTM_GETLINK, 0, payload, _links)
+            found = self.read(f"interface {name}", rt.RTM_GETLINK, 0, payload, _links)
         except NetlinkError as error:
             if error.errno == errno.ENODEV:
                 return None
@@ -87,11 +89,11 @@ class Netlink:
         return found[0] if found else None
 
     def links(self) -> list[rt.Link]:
-        return self._read("listing links", rt.RTM_GETLINK, wire.NLM_F_DUMP, rtrequests.dump_links(), _links)
+        return self.read("listing links", rt.RTM_GETLINK, wire.NLM_F_DUMP, rtrequests.dump_links(), _links)
 
     def addresses(self) -> list[rt.Address]:
         payload = rtrequests.dump_addresses()
-        return self._read("listing addresses", rt.RTM_GETADDR, wire.NLM_F_DUMP, payload, _addresses)
+        return self.read("listing addresses", rt.RTM_GETADDR, wire.NLM_F_DUMP, payload, _addresses)
 
     def routes(self, family: int | None = None, *, table: int = rt.MAIN_TABLE) -> list[rt.Route]:
         """The routes of one table, each next hop by itself; `family` is 4, 6 or None for both."""
@@ -106,12 +108,12 @@ class Netlink:
         next hops in IPv6.
         """
         how = wire.NLM_F_REPLACE if replace else wire.NLM_F_EXCL
-        self._change(f"adding {_words(route)}", rt.RTM_NEWROUTE, wire.NLM_F_CREATE | how, rtrequests.new_route(route))
+        self.change(f"adding {_words(route)}", rt.RTM_NEWROUTE, wire.NLM_F_CREATE | how, rtrequests.new_route(route))
 
     def append_route(self, route: rt.Route) -> None:
         """Add a route beside those to the same destination; in IPv6 it becomes a next hop of theirs."""
         flags = wire.NLM_F_CREATE | wire.NLM_F_APPEND
-        self._change(f"appending {_words(route)}", rt.RTM_NEWROUTE, flags, rtrequests.new_route(route))
+        self.change(f"appending {_words(route)}", rt.RTM_NEWROUTE, flags, rtrequests.new_route(route))
 
     def delete_route(self, route: rt.Route) -> None:
         """Delete this next hop; other next hops of its route stay, equal ones beside it may go with it.
@@ -122,14 +124,14 @@ class Netlink:
         what = f"deleting {_words(route)}"
         if route.family == 4 and self._leave(what, route):
             return
-        self._change(what, rt.RTM_DELROUTE, 0, rtrequests.delete_route(route))
+        self.change(what, rt.RTM_DELROUTE, 0, rtrequests.delete_route(route))
 
     def set_up(self, name: str) -> None:
         """Set an interface up."""
         link = self.link(name)
         if link is None:
             raise NetlinkError(f"setting {name} up", errno.ENODEV)
-        self._change(f"setting {name} up", rt.RTM_NEWLINK, 0, rtrequests.set_link(link.index, up=True))
+        self.change(f"setting {name} up", rt.RTM_NEWLINK, 0, rtrequests.set_link(link.index, up=True))
 
     def _leave(self, what: str, hop: rt.Route) -> bool:
         """Take `hop` out of the route that has it and others; whether there was one.
@@ -143,11 +145,11 @@ class Netlink:
                 return turn > 0
             old, rest = shared
             try:
-                self._change(what, rt.RTM_NEWROUTE, wire.NLM_F_CREATE | wire.NLM_F_APPEND, rest)
+                self.change(what, rt.RTM_NEWROUTE, wire.NLM_F_CREATE | wire.NLM_F_APPEND, rest)
             except NetlinkError as error:
                 if error.errno != errno.EEXIST:
                     raise
-            self._change(what, rt.RTM_DELROUTE, 0, old)
+            self.change(what, rt.RTM_DELROUTE, 0, old)
         raise NetlinkError(what, errno.EBUSY, f"still there after {_ATTEMPTS} deletions")
 
     def _shared(self, what: str, hop: rt.Route) -> tuple[bytes, bytes] | None:
@@ -159,15 +161,15 @@ class Netlink:
 
     def _raw_routes(self, family: int) -> list[bytes]:
         payload = rtrequests.dump_routes(family)
-        return self._read("listing routes", rt.RTM_GETROUTE, wire.NLM_F_DUMP, payload, list)
+        return self.read("listing routes", rt.RTM_GETROUTE, wire.NLM_F_DUMP, payload, list)
 
-    def _read(
+    def read(
         self, what: str, kind: int, flags: int, payload: bytes, parse: Callable[[Iterable[bytes]], list[T]]
     ) -> list[T]:
-        """What `parse` makes of the payloads of an answer that holds together."""
+        """What `parse` makes of the payloads of an answer that holds together; for routing requests."""
         for _ in range(_ATTEMPTS):
             try:
-                answer = self._ask(what, kind, flags, payload)
+                answer = self.ask(what, kind, flags, payload)
             except NetlinkError as error:
                 if error.errno not in _AGAIN:
                     raise
@@ -178,11 +180,12 @@ class Netlink:
                     return parse(message.payload for message in answer.messages if message.kind == kind - 2)
         raise NetlinkError(what, errno.EINTR, f"disturbed by changes {_ATTEMPTS} times")
 
-    def _change(self, what: str, kind: int, flags: int, payload: bytes) -> None:
-        self._ask(what, kind, flags | wire.NLM_F_ACK, payload)
+    def change(self, what: str, kind: int, flags: int, payload: bytes) -> None:
+        """Have the request carried out, and acknowledged; `what` says in an error what was tried."""
+        self.ask(what, kind, flags | wire.NLM_F_ACK, payload)
 
-    def _ask(self, what: str, kind: int, flags: int, payload: bytes) -> wire.Answer:
-        """Send one request and collect its answer up to the last message."""
+    def ask(self, what: str, kind: int, flags: int, payload: bytes) -> wire.Answer:
+        """Send one request of any protocol and collect its answer up to the last message."""
         answer = wire.Answer(next(self._sequence), acknowledged=bool(flags & (wire.NLM_F_ACK | wire.NLM_F_DUMP)))
         with _guarded(what):
             self._socket.send(wire.frame(kind, flags | wire.NLM_F_REQUEST, answer.sequence, payload))
@@ -221,8 +224,8 @@ def _addresses(payloads: Iterable[bytes]) -> list[rt.Address]:
     return [found for payload in payloads if (found := rtanswers.address(payload)) is not None]
 
 
-def _channel() -> socket.socket:
-    channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+def _channel(protocol: int) -> socket.socket:
+    channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
     try:
         channel.settimeout(_TIMEOUT)
         for option in (_NETLINK_EXT_ACK, _NETLINK_CAP_ACK):

@@ -43,10 +43,10 @@ class PerNodeCertificate(msgspec.Struct, frozen=True, rename="camel"):
 class DaemonConfig(msgspec.Struct, frozen=True, rename="camel"):
     """What the daemon itself reads; times are seconds.
 
-    Six keys are ours: `manifests` names a folder to use as the cluster, `apiTimeout` bounds one answer
+    Seven keys are ours: `manifests` names a folder to use as the cluster, `apiTimeout` bounds one answer
     of the API server or kubelet, `daemonTimeout` is how long the shim waits for a daemon, `pluginTimeout` bounds one
     plugin call, `readinessTimeout` the wait for `readinessindicatorfile`, `sideBySide` is the switch of
-    `core.order`.
+    `core.order`, `executables` are plugin types that run as their executables although there is a driver for them.
     """
 
     chroot_dir: str = ""
@@ -72,6 +72,7 @@ class DaemonConfig(msgspec.Struct, frozen=True, rename="camel"):
     plugin_timeout: float = 120.0
     readiness_timeout: float = 45.0
     side_by_side: bool = True
+    executables: list[str] = []
 
     @property
     def given_config(self) -> str:

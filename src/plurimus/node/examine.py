@@ -9,13 +9,13 @@ from pathlib import Path
 
 from plurimus.adapters.cnifolder import CniFolder
 from plurimus.adapters.confdir import ConfDirectories
-from plurimus.adapters.plugins import Executables
 from plurimus.cni import conf
 from plurimus.cni.conf import NetworkConfig, PluginConf
 from plurimus.cni.errors import ConfigError, PlurimusError
 from plurimus.core import cnifolder, generate, netconf
 from plurimus.core import program as core
 from plurimus.core.config import ConfigFile
+from plurimus.node import drivers
 from plurimus.node.chain import PASSTHRU
 from plurimus.node.cnisource import kept_name
 from plurimus.node.thin import PROGRAM
@@ -103,7 +103,7 @@ def programs(config: ConfigFile, view: View | None) -> Iterator[Finding]:
     merged = netconf.parse({}, overlay=config.overlay)
     chroot = config.daemon.chroot_dir if view is None else str(view.root).removesuffix("/")
     view = view or View()
-    find = Executables(timeout=config.daemon.plugin_timeout, chroot=chroot).find
+    find = drivers.plugins(config.daemon, chroot=chroot).find
     wanted = [(merged.type or generate.TYPE, "plurimus install --bin-dir")]
     cni = CniFolder(Path(config.daemon.cni_config_dir))
     kept = kept_name(config)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from plurimus.adapters.confdir import ConfDirectories
 from plurimus.adapters.kernel import NamespaceKernel
-from plurimus.adapters.plugins import Executables
 from plurimus.adapters.records import RecordFiles
 from plurimus.adapters.results import ResultFiles
 from plurimus.adapters.spool import SpoolFiles
 from plurimus.core.config import ConfigFile
 from plurimus.core.ports import Cluster, ConfDir, DeviceSource, Kernel, Plugins, Records, Results, Spool
+from plurimus.node import drivers
 
 
 def _nothing_to_check() -> None:
@@ -44,7 +44,7 @@ def real_world(config: ConfigFile, cluster: Cluster | None, devices: DeviceSourc
     return World(
         cluster=cluster,
         devices=devices,
-        plugins=Executables(timeout=config.daemon.plugin_timeout, chroot=chroot),
+        plugins=drivers.plugins(config.daemon, chroot=chroot),
         confdir=ConfDirectories(),
         kernel=NamespaceKernel(),
         records=lambda folder: RecordFiles(Path(folder)),

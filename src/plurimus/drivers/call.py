@@ -1,0 +1,122 @@
+"""One request to one plugin, as a driver gets it, and what a driver is.
+
+CNI spec, "Parameters" and "CNI operations".
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from plurimus.cni import args, gojson, result, version
+from plurimus.cni.args import Pairs
+from plurimus.cni.errors import Code, ConfigError
+from plurimus.cni.result import Result
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The variables and the configuration an executable would have been run with.
+
+    `conf` is the decoded `stdin`; `previous` is its `prevResult`, None where there is none.
+    """
+
+    command: str
+    container_id: str = ""
+    netns: str = ""
+    ifname: str = ""
+    args: Pairs = ()
+    search: tuple[str, ...] = ()
+    conf: Mapping[str, Any] = field(default_factory=dict)
+    stdin: bytes = b"{}"
+    previous: Result | None = None
+
+    @property
+    def network(self) -> str:
+        """The name of the network."""
+        return str(self.conf.get("name") or "")
+
+    @property
+    def cni_version(self) -> str:
+        """The version results are told in."""
+        return str(self.conf.get("cniVersion") or version.OLDEST)
+
+    def env(self) -> dict[str, str]:
+        """The CNI_* variables, for a plugin this one delegates to."""
+        return {
+            "CNI_COMMAND": self.command,
+            "CNI_CONTAINERID": self.container_id,
+            "CNI_NETNS": self.netns,
+            "CNI_IFNAME": self.ifname,
+            "CNI_ARGS": args.format_args(self.args),
+            "CNI_PATH": ":".join(self.search),
+        }
+
+    def settings(self, into: type[T]) -> T:
+        """The configuration as the msgspec type `into`; keys it does not have are ignored.
+
+        Raises:
+            ConfigError: code 7; the network, and the path of the value that has another type.
+        """
+        try:
+            return gojson.convert(self.conf, into)
+        except ValueError as error:
+            raise ConfigError(f"network configuration {self.network!r}: {error}") from error
+
+
+def read(env: Mapping[str, str], stdin: bytes, search: tuple[str, ...]) -> Call:
+    """The call in the variables `env` and the configuration `stdin`.
+
+    Raises:
+        ConfigError: the configuration is no JSON object (code 6).
+        RequestError: CNI_ARGS are no pairs.
+        AttachmentError: `prevResult` is no result.
+    """
+    try:
+        conf = gojson.fold(gojson.decode(stdin), ("name", "cniVersion", "prevResult"))
+    except ValueError as error:
+        raise ConfigError(f"network configuration: {error}", code=Code.DECODING_FAILURE) from error
+    previous = conf.get("prevResult")
+    default = str(conf.get("cniVersion") or version.OLDEST)
+    return Call(
+        command=env["CNI_COMMAND"],
+        container_id=env.get("CNI_CONTAINERID", ""),
+        netns=env.get("CNI_NETNS", ""),
+        ifname=env.get("CNI_IFNAME", ""),
+        args=args.parse_args(env.get("CNI_ARGS", "")),
+        search=search,
+        conf=conf,
+        stdin=stdin,
+        previous=None if previous is None else result.parse(previous, default_version=default),
+    )
+
+
+class Driver(ABC):
+    """A CNI plugin inside the daemon.
+
+    Requests for different sandboxes, and for different interfaces of one, come at the same time.  A failure is a
+    PlurimusError, an AttachmentError where a plugin would have failed; what a failed `add` leaves behind, the `delete`
+    that follows takes away.
+    """
+
+    @abstractmethod
+    async def add(self, call: Call) -> Result:
+        """ADD; what the next plugin, or the runtime, is told."""
+
+    @abstractmethod
+    async def delete(self, call: Call) -> None:
+        """DEL; succeeds where there is nothing (more) to delete, and can be called again after a failure."""
+
+    @abstractmethod
+    async def check(self, call: Call) -> None:
+        """CHECK; raises what differs from the result of the ADD."""
+
+    async def status(self, call: Call) -> None:  # noqa: B027 - most have nothing that could fail
+        """STATUS; raises why an ADD would fail now."""
+
+    async def collect(self, call: Call) -> None:  # noqa: B027 - most leave nothing behind
+        """GC; gives back what belongs to none of the attachments in `cni.dev/valid-attachments`."""

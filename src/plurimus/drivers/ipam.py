@@ -1,0 +1,62 @@
+"""Delegation to an IPAM plugin, by drivers whose configuration names one.
+
+The IPAM plugin gets the very configuration the driver got, and the same variables.
+
+CNI spec, "Delegated Plugins".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from plurimus.cni import result
+from plurimus.cni.errors import AttachmentError
+from plurimus.cni.result import Result
+from plurimus.core.ports import Plugins
+from plurimus.drivers.call import Call
+
+
+class Ipam:
+    """Asks IPAM plugins among `plugins`, in the daemon or outside."""
+
+    def __init__(self, plugins: Plugins) -> None:
+        self._plugins = plugins
+
+    @staticmethod
+    def kind(call: Call) -> str:
+        """The type of the IPAM plugin; empty for an interface without addresses."""
+        ipam = call.conf.get("ipam")
+        return str(ipam.get("type") or "") if isinstance(ipam, Mapping) else ""
+
+    async def add(self, call: Call) -> Result:
+        """The addresses, routes and DNS servers; an empty result where no plugin is named.
+
+        Raises:
+            AttachmentError: the plugin's own, or it gave no address, which has then been given back.
+        """
+        kind = self.kind(call)
+        if not kind:
+            return Result(call.cni_version)
+        made = result.parse(await self._run(kind, call, "ADD"), default_version=call.cni_version)
+        if not made.ips:
+            error = AttachmentError(f"IPAM plugin {kind!r} gave no address for network {call.network!r}")
+            try:
+                await self._run(kind, call, "DEL")
+            except AttachmentError as failure:
+                error.add_note(f"while undoing: {failure}")
+            raise error
+        return made
+
+    async def delete(self, call: Call) -> None:
+        """Give the addresses back."""
+        if kind := self.kind(call):
+            await self._run(kind, call, "DEL")
+
+    async def check(self, call: Call) -> None:
+        """Whether the plugin still has the addresses of the attachment."""
+        if kind := self.kind(call):
+            await self._run(kind, call, "CHECK")
+
+    async def _run(self, kind: str, call: Call, verb: str) -> bytes:
+        env = call.env() | {"CNI_COMMAND": verb}
+        return await self._plugins.run(kind, env=env, stdin=call.stdin, search=call.search)

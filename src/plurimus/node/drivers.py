@@ -1,0 +1,28 @@
+"""Which plugins of this node run inside the daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from plurimus.adapters.plugins import Executables
+from plurimus.core.config import DaemonConfig
+from plurimus.core.ports import Plugins
+from plurimus.drivers.call import Driver
+from plurimus.drivers.inprocess import InProcess
+from plurimus.drivers.ipam import Ipam
+
+
+def plugins(config: DaemonConfig, *, chroot: str = "") -> Plugins:
+    """Plugins of all types: those of `drivers`, unless `executables` in the configuration names them, run inside.
+
+    Executables run below `chroot`; files of the node are looked for there, too.
+    """
+    inside = InProcess(Executables(timeout=config.plugin_timeout, chroot=chroot))
+    made = drivers(Path(chroot or "/"), Ipam(inside))
+    inside.use({kind: driver for kind, driver in made.items() if kind not in config.executables})
+    return inside
+
+
+def drivers(root: Path, ipam: Ipam) -> dict[str, Driver]:
+    """Every driver, by the type it stands for; `root` is where this node's files are."""
+    return {}

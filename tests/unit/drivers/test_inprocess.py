@@ -1,0 +1,181 @@
+"""Drivers in the place of executables."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import msgspec
+import pytest
+
+from plurimus.cni.errors import AttachmentError, Code, ConfigError
+from plurimus.cni.result import Interface, IPConfig, Result
+from plurimus.core.config import DaemonConfig
+from plurimus.drivers.call import Call, Driver
+from plurimus.drivers.inprocess import InProcess
+from plurimus.drivers.ipam import Ipam
+from plurimus.drivers.threads import in_thread
+from plurimus.node import drivers
+
+
+class Executables:
+    """Knows the plugins in `answers`, and notes each run."""
+
+    def __init__(self, **answers: str) -> None:
+        self.answers = answers
+        self.runs: list[tuple[str, str, dict[str, Any]]] = []
+
+    def find(self, kind: str, search: Sequence[str]) -> str:
+        if kind not in self.answers:
+            raise AttachmentError(f"no {kind} in {search}")
+        return f"{search[0]}/{kind}"
+
+    async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
+        self.find(kind, search)
+        self.runs.append((kind, env["CNI_COMMAND"], json.loads(stdin)))
+        return self.answers[kind].encode()
+
+
+class Wire(Driver):
+    """Makes an interface that `check` misses."""
+
+    def __init__(self, ipam: Ipam | None = None) -> None:
+        self.ipam = ipam
+        self.calls: list[Call] = []
+
+    async def add(self, call: Call) -> Result:
+        self.calls.append(call)
+        given = await self.ipam.add(call) if self.ipam else Result()
+        return Result(call.cni_version, (Interface(call.ifname, sandbox=call.netns),), given.ips, given.routes)
+
+    async def delete(self, call: Call) -> None:
+        self.calls.append(call)
+
+    async def check(self, call: Call) -> None:
+        raise AttachmentError(f"{call.ifname} is not there", code=101)
+
+
+def env(verb: str) -> dict[str, str]:
+    return {"CNI_COMMAND": verb, "CNI_CONTAINERID": "pod", "CNI_NETNS": "/run/netns/pod", "CNI_IFNAME": "net1",
+            "CNI_ARGS": "IgnoreUnknown=true;MAC=02:00:00:00:00:01", "CNI_PATH": "/opt/cni/bin"}  # fmt: skip
+
+
+def conf(**more: Any) -> bytes:
+    return json.dumps({"cniVersion": "1.0.0", "name": "rail", "type": "wire", **more}).encode()
+
+
+async def run(plugins: InProcess, kind: str, verb: str, stdin: bytes) -> bytes:
+    return await plugins.run(kind, env=env(verb), stdin=stdin, search=["/opt/cni/bin"])
+
+
+async def test_a_type_with_a_driver_runs_inside_and_any_other_as_its_executable() -> None:
+    executables, wire = Executables(macvlan="{}"), Wire()
+    plugins = InProcess(executables)
+    plugins.use({"wire": wire})
+    made = json.loads(await run(plugins, "wire", "ADD", conf()))
+    assert made["interfaces"] == [{"name": "net1", "sandbox": "/run/netns/pod"}]
+    assert made["cniVersion"] == "1.0.0"
+    assert await run(plugins, "macvlan", "ADD", conf()) == b"{}"
+    assert [kind for kind, *_ in executables.runs] == ["macvlan"]
+    assert plugins.find("macvlan", ["/opt/cni/bin"]) == "/opt/cni/bin/macvlan"
+    assert "inside" in plugins.find("wire", [])
+    with pytest.raises(AttachmentError, match="no vlan"):
+        plugins.find("vlan", ["/opt/cni/bin"])
+
+
+async def test_a_driver_gets_what_the_executable_would() -> None:
+    wire = Wire()
+    plugins = InProcess(Executables())
+    plugins.use({"wire": wire})
+    await run(plugins, "wire", "DEL", conf(prevResult={"cniVersion": "1.0.0", "ips": [{"address": "10.0.0.1/24"}]}))
+    (call,) = wire.calls
+    assert (call.command, call.container_id, call.netns, call.ifname) == ("DEL", "pod", "/run/netns/pod", "net1")
+    assert dict(call.args)["MAC"] == "02:00:00:00:00:01"
+    assert call.network == "rail"
+    assert call.previous is not None
+    assert call.previous.ips == (IPConfig("10.0.0.1/24"),)
+    assert call.env() == env("DEL")
+
+
+async def test_an_error_of_a_driver_keeps_its_code_and_a_fault_becomes_one() -> None:
+    class Broken(Wire):
+        async def delete(self, call: Call) -> None:
+            raise KeyError("oops")
+
+    plugins = InProcess(Executables())
+    plugins.use({"wire": Broken()})
+    with pytest.raises(AttachmentError) as missing:
+        await run(plugins, "wire", "CHECK", conf())
+    assert missing.value.code == 101
+    with pytest.raises(AttachmentError, match=r"driver 'wire' failed: KeyError: 'oops'"):
+        await run(plugins, "wire", "DEL", conf())
+
+
+@pytest.mark.parametrize("stdin", [b"", b"[]", b"{"])
+async def test_a_configuration_that_is_no_object_is_refused(stdin: bytes) -> None:
+    plugins = InProcess(Executables())
+    plugins.use({"wire": Wire()})
+    with pytest.raises(ConfigError) as refused:
+        await run(plugins, "wire", "ADD", stdin)
+    assert refused.value.code == Code.DECODING_FAILURE
+
+
+async def test_addresses_come_from_the_ipam_plugin_with_the_same_configuration() -> None:
+    executables = Executables(static='{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.9/24"}]}')
+    plugins = InProcess(executables)
+    plugins.use({"wire": Wire(Ipam(plugins))})
+    stdin = conf(ipam={"type": "static"}, vlan=7)
+    made = json.loads(await run(plugins, "wire", "ADD", stdin))
+    assert made["ips"] == [{"address": "10.0.0.9/24"}]
+    assert executables.runs == [("static", "ADD", json.loads(stdin))]
+
+
+async def test_an_ipam_plugin_without_an_address_is_an_error_and_asked_to_forget() -> None:
+    executables = Executables(static='{"cniVersion":"1.0.0"}')
+    plugins = InProcess(executables)
+    plugins.use({"wire": Wire(Ipam(plugins))})
+    with pytest.raises(AttachmentError, match=r"'static' gave no address for network 'rail'"):
+        await run(plugins, "wire", "ADD", conf(ipam={"type": "static"}))
+    assert [verb for _, verb, _ in executables.runs] == ["ADD", "DEL"]
+
+
+async def test_a_setting_of_another_type_names_the_network_and_the_place() -> None:
+    class Settings(msgspec.Struct):
+        vlan: int = 0
+
+    assert Call("ADD", conf={"name": "rail", "VLAN": 3}).settings(Settings).vlan == 3
+    with pytest.raises(ConfigError, match=r"network configuration 'rail': .*\$.vlan"):
+        Call("ADD", conf={"name": "rail", "vlan": "x"}).settings(Settings)
+
+
+async def test_a_driver_is_switched_off_by_its_type() -> None:
+    inside = drivers.plugins(DaemonConfig())
+    for kind in drivers.drivers(root=Path("/"), ipam=Ipam(inside)):
+        assert "inside" in inside.find(kind, [])
+        outside = drivers.plugins(DaemonConfig(executables=[kind]))
+        with pytest.raises(AttachmentError, match="failed to find plugin"):
+            outside.find(kind, ["/nowhere"])
+
+
+async def test_a_cancelled_driver_is_heard_of_once_its_thread_has_ended() -> None:
+    begun, go, ended = Event(), Event(), Event()
+
+    def work() -> None:
+        begun.set()
+        go.wait()
+        ended.set()
+
+    task = asyncio.create_task(in_thread(work))
+    await asyncio.to_thread(begun.wait)
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0)
+    assert not task.done()
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended.is_set()
