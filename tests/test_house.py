@@ -64,9 +64,8 @@ def test_links_and_paths_in_documents_lead_somewhere(path: Path) -> None:
     text = path.read_text()
     links = [link.split("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
     named = re.findall(r"`((?:src|docs|tests|tools|bench|shim|examples)/[\w./-]*)`", text)
-    inside = [
-        f"src/plurimus/{name}" for name in re.findall(r"`((?:cni|model|core|wire|adapters|drivers|node|cli)/\w+\.py)`", text)
-    ]
+    modules = re.findall(r"`((?:cni|model|core|wire|adapters|drivers|node|cli)/\w+\.py)`", text)
+    inside = [f"src/plurimus/{name}" for name in modules]
     dangling = [link for link in links if not (path.parent / link).exists()]
     dangling += [name for name in named + inside if not (ROOT / name).exists()]
     assert dangling == []
