@@ -8,8 +8,6 @@ k8s.io/kubernetes: pkg/kubelet/cm/devicemanager/checkpoint; spec section 5.2.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import msgspec
 
 NAME = "device-plugins/kubelet_internal_checkpoint"
@@ -35,14 +33,14 @@ class _Checkpoint(msgspec.Struct, frozen=True, rename="pascal"):
     data: _Data
 
 
-def containers(content: bytes, uid: str) -> list[Mapping[str, Sequence[str]]]:
-    """Device IDs per resource name of each container of the pod that kubelet knows as `uid`.
+def containers(content: bytes, uid: str) -> list[tuple[str, list[tuple[str, list[str]]]]]:
+    """The containers of the pod that kubelet knows as `uid`: their names, resource names and device IDs.
 
     Raises:
         ValueError: the content is no such file's.
     """
-    found: dict[str, dict[str, list[str]]] = {}
+    found: dict[str, list[tuple[str, list[str]]]] = {}
     for entry in msgspec.json.decode(content, type=_Checkpoint).data.pod_device_entries or []:
         if entry.pod_uid == uid:
-            found.setdefault(entry.container_name, {}).setdefault(entry.resource_name, []).extend(entry.devices)
-    return [devices for _, devices in sorted(found.items())]
+            found.setdefault(entry.container_name, []).append((entry.resource_name, entry.devices))
+    return sorted(found.items())

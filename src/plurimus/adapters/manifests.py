@@ -3,7 +3,8 @@
 Pods and NetworkAttachmentDefinitions are read from `*.yaml`, `*.yml` and `*.json` below the folder;
 a change is seen by the next request.  What Kubernetes would write on a pod, its network status and
 its events, is written below `status/` in the folder (`adapters.podfiles`).  The devices a kubelet would
-have allocated are in the pod's annotation `plurimus.io/devices`, a JSON object of lists.
+have allocated are in the pod's annotation `plurimus.io/devices`, a JSON object of lists: IDs by resource name.  Under
+the name of a container there may be such an object of its own.
 
 Design: "Two clusters behind one port".
 """
@@ -14,6 +15,7 @@ import asyncio
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import structlog
@@ -22,6 +24,7 @@ import yaml
 from plurimus.adapters.podfiles import PodFiles
 from plurimus.cni import gojson
 from plurimus.cni.errors import ClusterError, PlurimusError, RequestError
+from plurimus.core.devices import Allocation, Held
 from plurimus.core.plan import PodReference
 from plurimus.model.definition import NetworkAttachmentDefinition
 from plurimus.model.event import Event
@@ -72,10 +75,10 @@ class ManifestFolder:
         self._refresh()
         return self._definitions.get((namespace, name))
 
-    async def allocated(self, pod: Pod) -> Mapping[str, Sequence[str]]:
+    async def allocated(self, pod: Pod) -> Allocation:
         text = pod.annotations.get(DEVICES, "{}")
         try:
-            return gojson.convert(gojson.decode(text), dict[str, list[str]])
+            return Allocation(tuple(_held(gojson.decode_object(text))))
         except ValueError as error:
             raise RequestError(f"pod {pod}: annotation {DEVICES}: {error}") from error
 
@@ -132,6 +135,16 @@ class ManifestFolder:
             what = "no such folder" if isinstance(error, FileNotFoundError | NotADirectoryError) else error.strerror
             raise ClusterError(f"manifests in {self._folder}: {what}") from error
         return tuple(sorted((path, stat.st_mtime_ns, stat.st_size) for path, stat in files))
+
+
+def _held(annotation: Mapping[str, Any]) -> Iterator[Held]:
+    """In the order written, unlike kubelet's."""
+    for key, value in annotation.items():
+        if isinstance(value, dict):
+            for resource, ids in gojson.convert(value, dict[str, list[str]]).items():
+                yield Held(resource, tuple(ids), (key,))
+        else:
+            yield Held(key, tuple(gojson.convert(value, list[str])))
 
 
 def _objects(path: Path) -> Iterator[tuple[str, _Object]]:

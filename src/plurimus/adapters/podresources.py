@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from plurimus.adapters import checkpoint
 from plurimus.cni.errors import ClusterError
 from plurimus.core import devices
+from plurimus.core.devices import Allocation, NobodyKnows
 from plurimus.model.pod import Pod
 from plurimus.wire import podresources
 from plurimus.wire.podresources import PodResources
@@ -32,6 +33,10 @@ class _Passing(ClusterError):
     """What may be over in a moment."""
 
 
+class _Nothing(NobodyKnows, _Passing):
+    """A node without kubelet's folder, or one that has just got it."""
+
+
 class KubeletDevices:
     """What the kubelet with the folder `FOLDER` allocated; the folder is looked for below each of `roots`.
 
@@ -43,7 +48,7 @@ class KubeletDevices:
         self._timeout = timeout
         self._pauses = pauses
 
-    async def allocated(self, pod: Pod) -> Mapping[str, Sequence[str]]:
+    async def allocated(self, pod: Pod) -> Allocation:
         for pause in self._pauses:
             try:
                 return await self._allocated(pod)
@@ -51,16 +56,16 @@ class KubeletDevices:
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))
         return await self._allocated(pod)
 
-    async def _allocated(self, pod: Pod) -> Mapping[str, Sequence[str]]:
+    async def _allocated(self, pod: Pod) -> Allocation:
         socket = self._find(SOCKET)
         if socket is not None:
             found = await _Question(socket, self._timeout, pod).ask()
-            return devices.in_order(_by_resource(each.devices) for each in found.containers)
+            return _allocation((each.name, each.devices) for each in found.containers)
         file = self._find(checkpoint.NAME)
         if file is not None:
-            return devices.in_order(_read(file, pod))
+            return _allocation(_read(file, pod))
         places = " or ".join(str(folder) for folder in self._folders)
-        raise _Passing(
+        raise _Nothing(
             f"nothing tells which devices pod {pod} has: {places} has neither {SOCKET} nor {checkpoint.NAME}; "
             "check that kubelet runs on this node, and that its folder is there where Plurimus runs"
         )
@@ -113,14 +118,11 @@ class _Question:
         return (_Passing if passing else ClusterError)(f"{text}check kubelet on this node")
 
 
-def _by_resource(found: Iterable[podresources.Devices]) -> dict[str, list[str]]:
-    merged: dict[str, list[str]] = {}
-    for resource, ids in found:
-        merged.setdefault(resource, []).extend(ids)
-    return merged
+def _allocation(containers: Iterable[tuple[str, Iterable[tuple[str, Sequence[str]]]]]) -> Allocation:
+    return Allocation(tuple(held for name, found in containers for held in devices.of_container(name, found)))
 
 
-def _read(file: Path, pod: Pod) -> list[Mapping[str, Sequence[str]]]:
+def _read(file: Path, pod: Pod) -> list[tuple[str, list[tuple[str, list[str]]]]]:
     try:
         return checkpoint.containers(file.read_bytes(), pod.kubelet_uid)
     except (OSError, ValueError) as error:

@@ -19,6 +19,7 @@ from plurimus.cni.conf import NetworkConfig
 from plurimus.cni.errors import RequestError
 from plurimus.core import devices
 from plurimus.core.delegate import Delegate
+from plurimus.core.devices import Allocation
 from plurimus.core.netconf import NetConf
 from plurimus.core.routes import check_claims
 from plurimus.model.pod import Pod
@@ -80,7 +81,7 @@ def make(
     netconf: NetConf,
     pod: Pod | None,
     delegates: Sequence[Delegate],
-    allocated: Mapping[str, Sequence[str]],
+    allocation: Allocation,
 ) -> Plan:
     """Plan the attachments of `delegates`, which are in the order of their interfaces.
 
@@ -90,7 +91,7 @@ def make(
     reference = PodReference.from_args(env.args)
     if pod is not None:
         reference = PodReference(pod.namespace, pod.name, reference.uid or pod.uid)
-    delegates = devices.assign(delegates, allocated, pod=f"{reference.namespace}/{reference.name}")
+    delegates = devices.assign(delegates, allocation, pod=f"{reference.namespace}/{reference.name}")
     names = [_ifname(index, delegate, env) for index, delegate in enumerate(delegates)]
     _check_names(names, delegates)
     check_claims([_default_route(delegate.selection) for delegate in delegates])

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from plurimus.cni.cache import CachedAttachment
 from plurimus.cni.conf import NetworkConfig
+from plurimus.core.devices import Allocation
 from plurimus.core.plan import PodReference
 from plurimus.core.routes import RouteChange
 from plurimus.model.definition import NetworkAttachmentDefinition
@@ -43,10 +44,13 @@ class Cluster(Protocol):
 
 
 class DeviceSource(Protocol):
-    """Which devices were allocated to a pod's containers."""
+    """Which devices were allocated to a pod's containers.
 
-    async def allocated(self, pod: Pod) -> Mapping[str, Sequence[str]]:
-        """Device IDs per resource name, in the order they are handed out in (`core.devices`)."""
+    Raises `core.devices.NobodyKnows` where there is no such list on this node.
+    """
+
+    async def allocated(self, pod: Pod) -> Allocation:
+        """The devices container by container, in the order they are handed out in (`core.devices`)."""
 
 
 class Plugins(Protocol):

@@ -44,7 +44,10 @@ class Bandwidth(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class NetworkSelectionElement(msgspec.Struct, frozen=True, rename="kebab"):
-    """One requested attachment.  `default_route`: None where the key is absent, which differs from `[]`."""
+    """One requested attachment.  `default_route`: None where the key is absent, which differs from `[]`.
+
+    `container` is ours: the container of the pod whose device this attachment shall have.
+    """
 
     name: str
     namespace: str
@@ -57,6 +60,7 @@ class NetworkSelectionElement(msgspec.Struct, frozen=True, rename="kebab"):
     cni_args: dict[str, Any] | None = None
     default_route: list[str] | None = None
     device_id: str = msgspec.field(default="", name="deviceID")
+    container: str = ""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -77,6 +81,7 @@ class _Written(msgspec.Struct, frozen=True, rename="kebab"):
     cni_args: dict[str, Any] | None = None
     default_route: list[str] | None = None
     device_id: str = msgspec.field(default="", name="deviceID")
+    container: str = ""
 
 
 def parse(annotation: str, *, namespace: str) -> list[NetworkSelectionElement]:
@@ -163,6 +168,7 @@ def _parse_object(index: int, raw: object, namespace: str) -> NetworkSelectionEl
         cni_args=written.cni_args,
         default_route=None if written.default_route is None else [canonical_ip(ip) for ip in written.default_route],
         device_id=written.device_id,
+        container=written.container,
     )
 
 

@@ -18,6 +18,7 @@ from plurimus.cni.errors import Code, PlurimusError, RequestError
 from plurimus.cni.result import Result
 from plurimus.core import plan as plans
 from plurimus.core.delegate import Delegate
+from plurimus.core.devices import Allocation
 from plurimus.core.plan import Attachment, Plan
 from plurimus.model.event import Event
 from plurimus.model.selection import NetworkSelectionElement
@@ -75,7 +76,7 @@ def _selection(env: Environment, name: str, attributes: InterfaceAttributes) -> 
 async def _plan(context: Context, delegate: Delegate) -> Plan:
     """A plan of the one attachment; the pod must exist."""
     pod = await planning.find_pod(context.env, context.world)
-    return plans.make(context.env, context.netconf, pod, [delegate], {})
+    return plans.make(context.env, context.netconf, pod, [delegate], Allocation())
 
 
 async def _add(context: Context, known: Plan, wanted: Plan) -> Result:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
@@ -17,6 +17,7 @@ import structlog
 from plurimus.adapters import kubeconfig
 from plurimus.cni.errors import Code, ConfigError, PlurimusError
 from plurimus.core.config import ConfigFile
+from plurimus.core.devices import Allocation
 from plurimus.core.plan import PodReference
 from plurimus.core.ports import Cluster, DeviceSource
 from plurimus.model.definition import NetworkAttachmentDefinition
@@ -58,7 +59,7 @@ class Late:
     async def write_status(self, pod: Pod, status: str) -> None:
         await self._cluster().write_status(pod, status)
 
-    async def allocated(self, pod: Pod) -> Mapping[str, Sequence[str]]:
+    async def allocated(self, pod: Pod) -> Allocation:
         return await self._devices().allocated(pod)
 
     def check(self) -> None:

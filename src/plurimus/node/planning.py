@@ -7,12 +7,13 @@ Spec sections 5.1, 6.2 and 6.3 (steps 5 to 8).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from plurimus.cni.args import Environment
 from plurimus.cni.errors import ClusterError, Code, PlurimusError, RequestError
 from plurimus.core import plan, resolve
 from plurimus.core.delegate import Delegate
+from plurimus.core.devices import Allocation
 from plurimus.core.netconf import NetConf
 from plurimus.core.plan import Plan, PodReference
 from plurimus.model.pod import Pod
@@ -71,11 +72,11 @@ async def _delegates(netconf: NetConf, pod: Pod | None, world: World) -> list[De
     return delegates if auxiliary is None else [*delegates, auxiliary]
 
 
-async def _allocated(delegates: Sequence[Delegate], pod: Pod | None, world: World) -> Mapping[str, Sequence[str]]:
+async def _allocated(delegates: Sequence[Delegate], pod: Pod | None, world: World) -> Allocation:
     """One look-up for the whole pod, and only if some network needs a device."""
     needing = next((delegate for delegate in delegates if delegate.resource_name), None)
     if needing is None or pod is None or world.devices is None:
-        return {}
+        return Allocation()
     try:
         return await world.devices.allocated(pod)
     except PlurimusError as error:

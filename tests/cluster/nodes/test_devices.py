@@ -15,6 +15,7 @@ from plurimus.adapters.grpc import call
 from plurimus.adapters.podresources import FOLDER, SOCKET, KubeletDevices
 from plurimus.model.pod import Pod
 from plurimus.wire import podresources
+from tests.allocations import by_resource
 from tests.cluster import objects
 from tests.cluster.client import Client
 from tests.cluster.controlplane import ControlPlane
@@ -118,8 +119,9 @@ async def test_each_container_gives_its_devices_in_turn(
     ]
     # more at once than kubelet takes: it refuses most of them at first
     kubelet = KubeletDevices([Path("/")], timeout=60)
-    assert await asyncio.gather(*(kubelet.allocated(trainer) for _ in range(60))) == [{RESOURCE: read_by}] * 60
+    answers = await asyncio.gather(*(kubelet.allocated(trainer) for _ in range(60)))
+    assert [by_resource(each) for each in answers] == [{RESOURCE: read_by}] * 60
     without_socket = calls / FOLDER.lstrip("/")
     without_socket.mkdir(parents=True)
     (without_socket / "device-plugins").symlink_to(Path(FOLDER) / "device-plugins")
-    assert await KubeletDevices([calls], timeout=60).allocated(trainer) == {RESOURCE: read_by}
+    assert by_resource(await KubeletDevices([calls], timeout=60).allocated(trainer)) == {RESOURCE: read_by}

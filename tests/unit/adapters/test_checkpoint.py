@@ -12,6 +12,7 @@ from plurimus.adapters import checkpoint
 from plurimus.adapters.podresources import FOLDER, KubeletDevices
 from plurimus.cni.errors import ClusterError
 from plurimus.model.pod import CONFIG_HASH, CONFIG_SOURCE, Pod
+from tests.allocations import by_resource
 
 from .kubelet import Kubelet, entries
 from .kubelet import pod as told
@@ -40,35 +41,35 @@ async def test_the_devices_of_the_pod_are_found_by_its_uid(machine: Path) -> Non
         ("", "first", GPU, {"0": ["gpu-1"], "1": None}),
     )
     write(machine, found)
-    assert await source(machine).allocated(POD) == {VF: ["b", "e", "a", "c"], GPU: ["gpu-1"]}
-    assert await source(machine).allocated(Pod("ns", "trainer", "uid-3")) == {}
+    assert by_resource(await source(machine).allocated(POD)) == {VF: ["b", "e", "a", "c"], GPU: ["gpu-1"]}
+    assert by_resource(await source(machine).allocated(Pod("ns", "trainer", "uid-3"))) == {}
 
 
 async def test_the_form_before_numa_nodes_is_read(machine: Path) -> None:
     """F52."""
     write(machine, entries(("", "c", VF, ["b", "a"]), ("", "c", GPU, None)))
-    assert await source(machine).allocated(POD) == {VF: ["a", "b"], GPU: []}
+    assert by_resource(await source(machine).allocated(POD)) == {VF: ["a", "b"], GPU: []}
 
 
 async def test_a_static_pod_is_found_by_the_uid_kubelet_gave_it(machine: Path) -> None:
     """F52: the API object of a static pod has another one."""
     write(machine, entries(("hash", "c", VF, {"0": ["a"]})))
     static = Pod("ns", "trainer", "uid-1", {CONFIG_SOURCE: "file", CONFIG_HASH: "hash"})
-    assert await source(machine).allocated(static) == {VF: ["a"]}
-    assert await source(machine).allocated(Pod("ns", "trainer", "uid-1", {CONFIG_HASH: "hash"})) == {}
+    assert by_resource(await source(machine).allocated(static)) == {VF: ["a"]}
+    assert by_resource(await source(machine).allocated(Pod("ns", "trainer", "uid-1", {CONFIG_HASH: "hash"}))) == {}
 
 
 async def test_a_node_where_nothing_was_allocated_yet_has_no_devices(machine: Path) -> None:
     write(machine, {"Data": {"PodDeviceEntries": None, "RegisteredDevices": {}}, "Checksum": 1})
-    assert await source(machine).allocated(POD) == {}
+    assert by_resource(await source(machine).allocated(POD)) == {}
 
 
 async def test_the_socket_is_asked_where_there_is_one(machine: Path) -> None:
     """F51, F52."""
     write(machine, entries(("", "c", VF, {"0": ["of-the-file"]})))
     with Kubelet(machine, [told("trainer", [(VF, ["of-the-socket"])])]):
-        assert await source(machine).allocated(POD) == {VF: ["of-the-socket"]}
-    assert await source(machine).allocated(POD) == {VF: ["of-the-file"]}
+        assert by_resource(await source(machine).allocated(POD)) == {VF: ["of-the-socket"]}
+    assert by_resource(await source(machine).allocated(POD)) == {VF: ["of-the-file"]}
 
 
 @pytest.mark.parametrize("content", ['{"Data": {"PodDev', "[]", '{"Data": {"PodDeviceEntries": [{"PodUID": 1}]}}'])

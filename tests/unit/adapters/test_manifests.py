@@ -12,10 +12,12 @@ import yaml
 
 from plurimus.adapters.manifests import DEVICES, ManifestFolder
 from plurimus.cni.errors import ClusterError, RequestError
+from plurimus.core.devices import Allocation
 from plurimus.core.plan import PodReference
 from plurimus.model.definition import NetworkAttachmentDefinition
 from plurimus.model.event import Event
 from plurimus.model.pod import NETWORK_STATUS, NETWORKS, Pod
+from tests.allocations import allocation
 
 SECRET = "hunter2-7f3a"
 
@@ -178,9 +180,16 @@ async def test_devices_are_read_from_an_annotation(tmp_path: Path) -> None:
     """In the order written, which is that of the allocation."""
     cluster = ManifestFolder(tmp_path)
     wanted = {"example.com/vf": ["0000:03:00.2", "0000:03:00.1"]}
-    assert await cluster.allocated(Pod("ns", "a", annotations={DEVICES: json.dumps(wanted)})) == wanted
-    assert await cluster.allocated(Pod("ns", "a")) == {}
-    for text in ("{", "[]", '{"x": "y"}', '{"x": [1]}'):
+    assert await cluster.allocated(Pod("ns", "a", annotations={DEVICES: json.dumps(wanted)})) == allocation(wanted)
+    assert await cluster.allocated(Pod("ns", "a")) == Allocation()
+    by_container = {"trainer": {"example.com/vf": ["b"]}, "example.com/gpu": ["g"], "reader": {"example.com/vf": ["a"]}}
+    found = await cluster.allocated(Pod("ns", "a", annotations={DEVICES: json.dumps(by_container)}))
+    assert [(held.resource, held.ids, held.containers) for held in found.held] == [
+        ("example.com/vf", ("b",), ("trainer",)),
+        ("example.com/gpu", ("g",), ()),
+        ("example.com/vf", ("a",), ("reader",)),
+    ]
+    for text in ("{", "[]", '{"x": "y"}', '{"x": [1]}', '{"c": {"x": "y"}}', '{"c": {"x": {"y": ["z"]}}}'):
         with pytest.raises(RequestError, match=f"pod ns/a: annotation {DEVICES}: "):
             await cluster.allocated(Pod("ns", "a", annotations={DEVICES: text}))
 

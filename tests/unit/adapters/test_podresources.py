@@ -17,6 +17,7 @@ import pytest
 from plurimus.adapters.podresources import FOLDER, SOCKET, KubeletDevices
 from plurimus.cni.errors import ClusterError, Code
 from plurimus.model.pod import Pod
+from tests.allocations import by_resource
 
 from .kubelet import Kubelet, pod
 
@@ -32,7 +33,7 @@ def source(root: Path, *, timeout: float = 60, pauses: Sequence[float] = (0,)) -
 
 
 async def asked(root: Path, **options: Any) -> Mapping[str, Sequence[str]]:
-    return await source(root, **options).allocated(POD)
+    return by_resource(await source(root, **options).allocated(POD))
 
 
 async def refused(root: Path, **options: Any) -> str:
@@ -98,7 +99,7 @@ async def test_many_pods_ask_at_the_same_time(machine: Path) -> None:
     with Kubelet(machine, [pod(f"pod-{index}", [(VF, [f"vf-{index}"])]) for index in range(30)]) as kubelet:
         devices = source(machine)
         found = await asyncio.gather(*(devices.allocated(Pod("ns", f"pod-{index}")) for index in range(30)))
-    assert found == [{VF: [f"vf-{index}"]} for index in range(30)]
+    assert [by_resource(each) for each in found] == [{VF: [f"vf-{index}"]} for index in range(30)]
     assert kubelet.asked == ["Get"] * 30
 
 
@@ -224,7 +225,7 @@ async def test_kubelet_is_found_below_the_second_root_where_the_first_has_none(m
     """F63: a daemon in a container may see the host's folders at their own places, or below chrootDir only."""
     with Kubelet(machine / "host", [TRAINER]):
         found = await KubeletDevices([machine / "own", machine / "host"], timeout=60).allocated(POD)
-    assert found == {VF: [B, A]}
+    assert by_resource(found) == {VF: [B, A]}
 
 
 def test_a_daemon_that_asks_no_kubelet_does_not_load_http_2() -> None:

@@ -16,6 +16,7 @@ from plurimus.core.plan import Attachment, Plan
 from plurimus.model import selection
 from plurimus.model.pod import Pod
 from plurimus.model.selection import NetworkSelectionElement
+from tests.allocations import allocation
 
 CONTAINER = "cid1"
 NETNS = "/run/netns/pod"
@@ -72,7 +73,7 @@ def make(
 ) -> Plan:
     """The plan for the default network and `delegates` on a node configured with `keys`."""
     everything = [default_delegate(), *delegates]
-    return plan.make(environment(args), node(**keys), pod, everything, allocated or {})
+    return plan.make(environment(args), node(**keys), pod, everything, allocation(allocated))
 
 
 def only(*delegates: Delegate, **options: Any) -> Attachment:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from plurimus.cni.errors import RequestError
 from plurimus.core import devices
 from plurimus.core.delegate import Delegate
+from plurimus.core.devices import Allocation
+from tests.allocations import allocation, by_resource
 
 from .builders import default_delegate, delegate, make
 
@@ -17,8 +19,17 @@ VF, GPU = "example.com/vf", "example.com/gpu"
 
 def assigned(*delegates: Delegate, **allocated: list[str]) -> list[str]:
     named = {"vf": VF, "gpu": GPU}
-    found = devices.assign(delegates, {named[key]: ids for key, ids in allocated.items()}, pod="pod-ns/pod")
-    return [chosen.device_id for chosen in found]
+    found = allocation({named[key]: ids for key, ids in allocated.items()})
+    return [chosen.device_id for chosen in devices.assign(delegates, found, pod="pod-ns/pod")]
+
+
+Told = list[tuple[str, list[str]]]
+
+
+def of_containers(containers: list[Told]) -> Allocation:
+    """What containers named c0, c1, ... have."""
+    held = (each for index, told in enumerate(containers) for each in devices.of_container(f"c{index}", told))
+    return Allocation(tuple(held))
 
 
 def wanting(*resources: str) -> list[Delegate]:
@@ -50,26 +61,26 @@ def test_the_default_network_shares_the_count() -> None:
 
 def test_the_device_is_written_into_the_configuration() -> None:
     """F48."""
-    (found,) = devices.assign(wanting(VF), {VF: ["v1"]}, pod="pod-ns/pod")
+    (found,) = devices.assign(wanting(VF), allocation({VF: ["v1"]}), pod="pod-ns/pod")
     assert [(plugin["deviceID"], plugin["pciBusID"]) for plugin in found.config.plugins] == [("v1", "v1")]
 
 
 def test_devices_go_by_container_and_within_one_by_their_ids() -> None:
     """S7: kubelet has no order within a container."""
-    containers = [{VF: ["e", "b"]}, {}, {GPU: ["g2", "g1"]}, {VF: ["c", "a"]}]
-    assert devices.in_order(containers) == {VF: ["b", "e", "a", "c"], GPU: ["g1", "g2"]}
+    containers: list[Told] = [[(VF, ["e"]), (VF, ["b"])], [], [(GPU, ["g2", "g1"])], [(VF, ["c", "a"])]]
+    assert by_resource(of_containers(containers)) == {VF: ["b", "e", "a", "c"], GPU: ["g1", "g2"]}
 
 
-@given(st.lists(st.dictionaries(st.sampled_from([VF, GPU]), st.lists(st.sampled_from("abcdef"))), max_size=4))
-def test_each_device_is_there_once_and_no_order_within_a_container_matters(
-    containers: list[dict[str, list[str]]],
-) -> None:
+@given(st.lists(st.lists(st.tuples(st.sampled_from([VF, GPU]), st.lists(st.sampled_from("abcdef")))), max_size=4))
+def test_each_device_is_there_once_and_no_order_within_a_container_matters(containers: list[Told]) -> None:
     """S7, S8."""
-    found = devices.in_order(containers)
-    told = {resource: {each for container in containers for each in container.get(resource, ())} for resource in found}
-    assert {resource: sorted(ids) for resource, ids in found.items()} == {key: sorted(ids) for key, ids in told.items()}
-    turned = [{resource: ids[::-1] for resource, ids in container.items()} for container in containers]
-    assert devices.in_order(turned) == found
+    found = by_resource(of_containers(containers))
+    for resource, ids in found.items():
+        assert sorted(ids) == sorted(
+            {each for told in containers for name, of in told if name == resource for each in of}
+        )
+    turned = [[(resource, ids[::-1]) for resource, ids in told] for told in containers]
+    assert by_resource(of_containers(turned)) == found
 
 
 @pytest.mark.parametrize(
@@ -84,7 +95,7 @@ def test_each_device_is_there_once_and_no_order_within_a_container_matters(
 def test_too_few_devices_are_refused(allocated: dict[str, list[str]], count: int) -> None:
     """S9: network, resource and both counts are named, before anything runs."""
     with pytest.raises(RequestError) as caught:
-        devices.assign(wanting(VF, VF), allocated, pod="pod-ns/pod")
+        devices.assign(wanting(VF, VF), allocation(allocated), pod="pod-ns/pod")
     for part in (f"'pod-ns/net{count}'", VF, f"has {count} allocated", "asks for 2", "pod pod-ns/pod"):
         assert part in caught.value.msg
 

@@ -10,6 +10,7 @@ from plurimus.cni.args import Pairs
 from plurimus.cni.errors import RequestError
 from plurimus.core import plan
 from plurimus.core.delegate import Delegate
+from plurimus.core.devices import Allocation
 from plurimus.core.plan import PodReference
 from plurimus.model.pod import Pod
 
@@ -69,7 +70,7 @@ def test_the_auxiliary_chain_keeps_its_number_whatever_the_pod_names() -> None:
 @pytest.mark.parametrize(("wants", "expected"), [(None, "if0"), ({}, "if0"), ({"interface": "lan"}, "lan")])
 def test_the_runtime_names_the_default_interface_unless_the_pod_does(wants: dict | None, expected: str) -> None:
     """Spec sections 3.2 and 3.3."""
-    made = plan.make(environment(ifname="if0"), node(), POD, [default_delegate(wants=wants)], {})
+    made = plan.make(environment(ifname="if0"), node(), POD, [default_delegate(wants=wants)], Allocation())
     assert made.attachments[0].ifname == expected
 
 
@@ -156,7 +157,7 @@ def test_what_the_pod_asks_for_ends_cni_args(wants: dict, expected: Pairs) -> No
 def test_the_default_network_by_annotation_gets_them_too() -> None:
     """F39."""
     chosen = default_delegate(wants={"mac": "02:00:00:00:00:01"})
-    made = plan.make(environment(), node(), POD, [chosen], {})
+    made = plan.make(environment(), node(), POD, [chosen], Allocation())
     assert made.attachments[0].args[-1] == ("MAC", "02:00:00:00:00:01")
 
 

@@ -8,7 +8,9 @@ import pytest
 
 from plurimus.cni import conf
 from plurimus.core import netconf, plan
+from plurimus.core.devices import Allocation
 from plurimus.core.plan import DEVICE_INFO_DIR
+from tests.allocations import allocation
 
 from .builders import CONTAINER, POD, config, default_delegate, delegate, environment, make, node, only
 
@@ -20,7 +22,7 @@ RESOURCE = "example.com/vf"
 
 
 def default_by_annotation(wants: dict[str, Any], **keys: Any) -> dict[str, Any]:
-    made = plan.make(environment(), node(**keys), POD, [default_delegate(wants=wants)], {})
+    made = plan.make(environment(), node(**keys), POD, [default_delegate(wants=wants)], Allocation())
     return dict(made.attachments[0].capability_args)
 
 
@@ -70,16 +72,17 @@ def test_a_device_of_the_annotation_is_a_capability_arg_and_nothing_else() -> No
     assert (attachment.config.plugins[0].get("deviceID"), attachment.device_id) == (None, "")
 
 
-def test_an_allocated_device_wins_over_the_annotation() -> None:
+def test_a_device_of_the_annotation_is_the_one_of_those_allocated() -> None:
     """F35."""
-    attachment = only(delegate("a", wants={"deviceID": "d1"}, resource_name=RESOURCE), allocated={RESOURCE: ["v1"]})
-    assert attachment.capability_args["deviceID"] == "v1"
+    asked = delegate("a", wants={"deviceID": "v2"}, resource_name=RESOURCE)
+    attachment = only(asked, allocated={RESOURCE: ["v1", "v2"]})
+    assert attachment.capability_args["deviceID"] == attachment.device_id == "v2"
 
 
 def test_the_default_network_gets_its_device_too() -> None:
     """S25: one count of devices for the whole pod, the default network first (S8)."""
     chosen = [default_delegate(resource_name=RESOURCE), delegate("a", resource_name=RESOURCE)]
-    made = plan.make(environment(), node(), POD, chosen, {RESOURCE: ["v2", "v1"]})
+    made = plan.make(environment(), node(), POD, chosen, allocation({RESOURCE: ["v2", "v1"]}))
     assert [attachment.capability_args for attachment in made.attachments] == [
         {"deviceID": "v2", "CNIDeviceInfoFile": info_file("cbr0", "eth0")},
         {"deviceID": "v1", "CNIDeviceInfoFile": info_file("pod-ns-a", "net1")},
@@ -128,7 +131,7 @@ def test_what_only_the_runtime_sent_is_not_warned_about() -> None:
 def test_what_a_pod_asks_of_its_default_network_is_warned_about() -> None:
     """S27, F39: the default network is no exception for what the annotation asks."""
     chosen = default_delegate(wants={"infiniband-guid": GUID})
-    (warning,) = plan.make(environment(), node(), POD, [chosen], {}).warnings
+    (warning,) = plan.make(environment(), node(), POD, [chosen], Allocation()).warnings
     assert "'infinibandGUID'" in warning
 
 
@@ -145,6 +148,6 @@ def test_nothing_of_the_overlay_reaches_a_delegate() -> None:
     }
     merged = netconf.parse({"name": "multus-cni-network", "delegates": [inline]}, overlay=overlay)
     chosen = default_delegate(config=conf.parse(merged.delegates[0]))
-    (attachment,) = plan.make(environment(), merged, POD, [chosen], {}).attachments
+    (attachment,) = plan.make(environment(), merged, POD, [chosen], Allocation()).attachments
     assert conf.parse(attachment.config.encode()) == conf.parse(inline)
     assert dict(attachment.capability_args) == {}

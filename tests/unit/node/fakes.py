@@ -15,11 +15,13 @@ from itertools import count
 from typing import Any
 
 from plurimus.cni.errors import AttachmentError, PlurimusError
+from plurimus.core.devices import Allocation
 from plurimus.core.plan import PodReference
 from plurimus.core.routes import RouteChange
 from plurimus.model.definition import NetworkAttachmentDefinition
 from plurimus.model.event import Event
 from plurimus.model.pod import Pod
+from tests.allocations import allocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +214,9 @@ class FakeCluster:
         self._note(f"definition {namespace}/{name}")
         return self.definitions.get((namespace, name))
 
-    async def allocated(self, pod: Pod) -> Mapping[str, Sequence[str]]:
+    async def allocated(self, pod: Pod) -> Allocation:
         self._note(f"devices {pod}")
-        return self.devices
+        return allocation(self.devices)
 
     async def write_status(self, pod: Pod, status: str) -> None:
         if self.write_error is not None:
