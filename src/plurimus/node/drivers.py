@@ -10,6 +10,7 @@ from plurimus.core.ports import Plugins
 from plurimus.drivers.call import Driver
 from plurimus.drivers.inprocess import InProcess
 from plurimus.drivers.ipam import Ipam
+from plurimus.drivers.sbr import Sbr
 
 
 def plugins(config: DaemonConfig, *, chroot: str = "") -> Plugins:
@@ -25,4 +26,4 @@ def plugins(config: DaemonConfig, *, chroot: str = "") -> Plugins:
 
 def drivers(root: Path, ipam: Ipam) -> dict[str, Driver]:
     """Every driver, by the type it stands for; `root` is where this node's files are."""
-    return {}
+    return {"sbr": Sbr()}
