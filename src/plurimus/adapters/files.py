@@ -31,8 +31,8 @@ def temporary_name(name: str) -> str:
     return f".{name[:200]}.tmp"
 
 
-def replace(path: Path, content: bytes, *, durable: bool) -> None:
-    """Write a new file (0600) in place of `path`, in a new folder if need be; `durable` waits until the disk has it.
+def replace(path: Path, content: bytes, *, durable: bool, mode: int = 0o600) -> None:
+    """Write a new file in place of `path`, in a new folder if need be; `durable` waits until the disk has it.
 
     Raises:
         AttachmentError: code 5, with the path; the old file is as it was.
@@ -41,6 +41,8 @@ def replace(path: Path, content: bytes, *, durable: bool) -> None:
     try:
         with _create(temporary) as file:
             file.write(content)
+            if mode != 0o600:
+                os.fchmod(file.fileno(), mode)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())

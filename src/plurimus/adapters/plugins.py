@@ -18,7 +18,7 @@ from pathlib import Path
 
 import structlog
 
-from plurimus.adapters import process
+from plurimus.adapters import process, rooted
 from plurimus.adapters.process import Finished
 from plurimus.cni.errors import AttachmentError, Code, decode_error
 
@@ -28,8 +28,6 @@ _BUSY_ATTEMPTS = 6
 _BUSY_PAUSE = 1.0
 _BUSY = os.strerror(errno.ETXTBSY).encode()
 _CHROOT_CANNOT_RUN = 126
-_MOST_LINKS = 40
-"""As the kernel has it."""
 
 
 class Executables:
@@ -88,34 +86,13 @@ class Executables:
             raise AttachmentError(f"invalid plugin name: {kind!r}")
         for folder in search:
             path = f"{folder}/{kind}"
-            if Path(_inside(self._chroot, path) if self._chroot else path).is_file():
+            if Path(rooted.below(self._chroot, path)).is_file():
                 return path
         raise AttachmentError(
             f"failed to find plugin {json.dumps(kind)} in path [{' '.join(search)}]"
             + (f" below {self._chroot}" if self._chroot else ""),
             details="install the plugin on this node, or set binDir to the folder that has it",
         )
-
-
-def _inside(root: str, path: str) -> str:
-    """Where `path` leads below `root`, as a process sees it whose root that is: links start there, too."""
-    here, left, links = "", path.split("/")[::-1], 0
-    while left:
-        part = left.pop()
-        if part == "..":
-            here = here.rpartition("/")[0]
-        elif part not in ("", "."):
-            here += f"/{part}"
-            try:
-                target = str(Path(root + here).readlink())
-            except OSError:  # no link
-                continue
-            links += 1
-            if links > _MOST_LINKS:
-                break
-            here = "" if target.startswith("/") else here.rpartition("/")[0]
-            left += target.split("/")[::-1]
-    return root + here
 
 
 def _failure(finished: Finished) -> AttachmentError:

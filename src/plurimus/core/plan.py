@@ -26,6 +26,8 @@ from plurimus.model.pod import Pod
 from plurimus.model.selection import NetworkSelectionElement
 
 DEVICE_INFO_DIR = "/var/run/k8s.cni.cncf.io/devinfo/cni"
+DEVICE_INFO_FILE = "CNIDeviceInfoFile"
+"""The capability of plugins that read or write the file of their attachment in that folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ def _capability_args(name: str, delegate: Delegate, env: Environment, netconf: N
         values["deviceID"] = delegate.device_id
     if values.get("deviceID"):
         file_name = f"{delegate.display_name}-{env.container_id}_{name}".replace("/", "-")
-        values["CNIDeviceInfoFile"] = f"{DEVICE_INFO_DIR}/{file_name}"
+        values[DEVICE_INFO_FILE] = f"{DEVICE_INFO_DIR}/{file_name}"
     return values
 
 

@@ -16,6 +16,7 @@ from plurimus.core.devices import Allocation
 from plurimus.core.plan import PodReference
 from plurimus.core.routes import RouteChange
 from plurimus.model.definition import NetworkAttachmentDefinition
+from plurimus.model.deviceinfo import DeviceInfo
 from plurimus.model.event import Event
 from plurimus.model.pod import Pod
 
@@ -51,6 +52,22 @@ class DeviceSource(Protocol):
 
     async def allocated(self, pod: Pod) -> Allocation:
         """The devices container by container, in the order they are handed out in (`core.devices`)."""
+
+
+class DeviceInfos(Protocol):
+    """What is told of devices in files on this node; `path` is the `CNIDeviceInfoFile` of an attachment."""
+
+    async def offered(self, resource: str, device_id: str) -> DeviceInfo | None:
+        """What the device plugin tells of a device; None where it tells nothing."""
+
+    async def load(self, path: str) -> DeviceInfo | None:
+        """What the file says, or None when there is none."""
+
+    async def store(self, path: str, info: DeviceInfo) -> None:
+        """Write the file, in place of one that is there."""
+
+    async def remove(self, path: str) -> None:
+        """Remove the file; a missing one is fine."""
 
 
 class Plugins(Protocol):

@@ -17,6 +17,7 @@ import msgspec
 
 from plurimus.cni import gojson
 from plurimus.cni.result import DNS, Interface, IPConfig, Result
+from plurimus.model.deviceinfo import DeviceInfo
 
 
 class NetworkStatus(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -29,27 +30,31 @@ class NetworkStatus(msgspec.Struct, frozen=True, omit_defaults=True):
     mtu: int = 0
     default: bool = False
     dns: DNS | None = None
+    device_info: dict[str, Any] | None = msgspec.field(default=None, name="device-info")
     gateway: list[str] = []
 
 
-def elements(name: str, result: Result, *, is_default: bool, ifname: str) -> list[NetworkStatus]:
+def elements(
+    name: str, result: Result, *, is_default: bool, ifname: str, device_info: DeviceInfo | None = None
+) -> list[NetworkStatus]:
     """The status elements of one attachment.
 
     `name` is the delegate's display name; `ifname` is the interface it was asked for, which an
     element of a result without interfaces carries (S21).  A result whose interfaces are all on the
     host gives one element without an interface.  `is_default` marks the attachment of
-    the cluster-wide default network.
+    the cluster-wide default network.  `device_info` is the same in every element.
     """
-    dns, gateways = result.dns, _gateways(result)
+    told = dict(device_info.document) if device_info and device_info.document else None
+    common: dict[str, Any] = {"dns": result.dns, "device_info": told, "gateway": _gateways(result)}
     interfaces = list(enumerate(result.interfaces))
     if not interfaces:
         ips = [_bare(ip) for ip in result.ips]
-        return [NetworkStatus(name, ifname, ips, default=is_default, dns=dns, gateway=gateways)]
+        return [NetworkStatus(name, ifname, ips, default=is_default, **common)]
     inside = [(index, link) for index, link in interfaces if link.sandbox]
     if len(interfaces) == 1 or not inside:
         link = inside[0][1] if inside else Interface("")
         ips = [_bare(ip) for ip in result.ips]
-        return [NetworkStatus(name, link.name, ips, link.mac, link.mtu, is_default, dns, gateways)]
+        return [NetworkStatus(name, link.name, ips, link.mac, link.mtu, is_default, **common)]
     default = _default_interface(result, inside) if is_default else None
     return [
         NetworkStatus(
@@ -59,8 +64,7 @@ def elements(name: str, result: Result, *, is_default: bool, ifname: str) -> lis
             link.mac,
             link.mtu,
             index == default,
-            dns,
-            gateways,
+            **common,
         )
         for position, (index, link) in enumerate(inside)
     ]

@@ -21,7 +21,8 @@ from plurimus.cni.errors import PlurimusError, RequestError
 from plurimus.cni.result import Result
 from plurimus.core import order, record, routes
 from plurimus.core.plan import Attachment, Plan
-from plurimus.core.ports import Kernel, Records
+from plurimus.core.ports import DeviceInfos, Kernel, Records
+from plurimus.node import deviceinfo
 from plurimus.node.chain import Chain
 from plurimus.node.together import in_order, to_the_end
 
@@ -31,8 +32,11 @@ _log = structlog.get_logger(__name__)
 class Attacher:
     """Attaches and detaches the attachments of a sandbox for one request, keeping its record true."""
 
-    def __init__(self, chain: Chain, records: Records, kernel: Kernel, *, side_by_side: bool = True) -> None:
+    def __init__(
+        self, chain: Chain, records: Records, kernel: Kernel, infos: DeviceInfos, *, side_by_side: bool = True
+    ) -> None:
         self._chain = chain
+        self._infos = infos
         self._records = records
         self._kernel = kernel
         self._side_by_side = side_by_side
@@ -151,6 +155,7 @@ class Attacher:
         self._running += 1
         with _logged(attachment):
             try:
+                await deviceinfo.hand_over(self._infos, attachment)
                 made = await self._chain.add(plan, attachment)
                 self._made.append((plan, attachment, made))
             except PlurimusError as error:
@@ -170,6 +175,7 @@ class Attacher:
                 failure = error.about(_subject(plan, attachment, "deleting"))
                 _log.error("detaching failed", code=failure.code, error=str(failure))
                 return attachment, failure
+            await deviceinfo.forget(self._infos, attachment)
         return None
 
 

@@ -14,6 +14,7 @@ from plurimus.core.plan import Plan
 from plurimus.model import status
 from plurimus.model.event import Event
 from plurimus.model.pod import Pod
+from plurimus.node import deviceinfo
 from plurimus.node.context import Context
 
 _log = structlog.get_logger(__name__)
@@ -27,7 +28,11 @@ async def write_status(context: Context, plan: Plan, pod: Pod | None, results: S
         element
         for attachment, made in zip(plan.attachments, results, strict=True)
         for element in status.elements(
-            attachment.display_name, made, is_default=attachment.is_default, ifname=attachment.ifname
+            attachment.display_name,
+            made,
+            is_default=attachment.is_default,
+            ifname=attachment.ifname,
+            device_info=await deviceinfo.told(context.world.device_infos, attachment),
         )
     ]
     await context.world.cluster.write_status(pod, status.annotation(elements))

@@ -77,6 +77,7 @@ class Requests:
             chain,
             self._world.records(merged.cni_dir),
             self._world.kernel,
+            self._world.device_infos,
             side_by_side=self._config.daemon.side_by_side,
         )
         return Context(env, stdin, merged, self._world, chain, attacher)

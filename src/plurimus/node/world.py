@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plurimus.adapters.confdir import ConfDirectories
+from plurimus.adapters.deviceinfo import DeviceInfoFiles
 from plurimus.adapters.kernel import NamespaceKernel
 from plurimus.adapters.records import RecordFiles
 from plurimus.adapters.results import ResultFiles
 from plurimus.adapters.spool import SpoolFiles
 from plurimus.core.config import ConfigFile
-from plurimus.core.ports import Cluster, ConfDir, DeviceSource, Kernel, Plugins, Records, Results, Spool
+from plurimus.core.ports import Cluster, ConfDir, DeviceInfos, DeviceSource, Kernel, Plugins, Records, Results, Spool
 from plurimus.node import drivers
 
 
@@ -33,6 +34,7 @@ class World:
     plugins: Plugins
     confdir: ConfDir
     kernel: Kernel
+    device_infos: DeviceInfos
     records: Callable[[str], Records]
     results: Callable[[str], Results]
     spool: Callable[[str], Spool]
@@ -40,13 +42,14 @@ class World:
 
 
 def real_world(config: ConfigFile, cluster: Cluster | None, devices: DeviceSource | None, *, chroot: str = "") -> World:
-    """This node's world, and the cluster it belongs to; plugins run below `chroot`."""
+    """This node's world, and the cluster it belongs to; plugins run below `chroot`, where its files are, too."""
     return World(
         cluster=cluster,
         devices=devices,
         plugins=drivers.plugins(config.daemon, chroot=chroot),
         confdir=ConfDirectories(),
         kernel=NamespaceKernel(),
+        device_infos=DeviceInfoFiles(Path(chroot or "/")),
         records=lambda folder: RecordFiles(Path(folder)),
         results=lambda folder: ResultFiles(Path(folder) / "results"),
         spool=lambda folder: SpoolFiles(Path(folder) / ".spool"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from plurimus.cni.result import DNS, Interface, IPConfig, Result, Route
+from plurimus.model import deviceinfo
 from plurimus.model.status import NetworkStatus, annotation, elements
 
 SANDBOX = "/run/netns/pod"
@@ -55,6 +56,22 @@ def test_an_empty_result_prints_name_interface_and_dns() -> None:
     """S21."""
     statuses = elements("ns/net", Result(), is_default=False, ifname="net1")
     assert annotation(statuses) == '[{\n    "name": "ns/net",\n    "interface": "net1",\n    "dns": {}\n}]'
+
+
+def test_device_information_stands_between_dns_and_gateway_of_every_element() -> None:
+    """F42: in the order of its own specification."""
+    info = deviceinfo.parse(
+        b'{"version":"1.1.0","pci":{"rdma-device":"mlx5_3","pci-address":"0000:18:02.5"},"type":"pci"}'
+    )
+    result = Result(interfaces=(INSIDE,), routes=(Route("0.0.0.0/0", "10.244.1.1"),))
+    assert annotation(elements("ns/net", result, is_default=False, ifname="eth0", device_info=info)) == (
+        '[{\n    "name": "ns/net",\n    "interface": "eth0",\n    "mac": "02:00:00:00:00:01",\n    "dns": {},\n'
+        '    "device-info": {\n        "type": "pci",\n        "version": "1.1.0",\n        "pci": {\n'
+        '            "pci-address": "0000:18:02.5",\n            "rdma-device": "mlx5_3"\n        }\n    },\n'
+        '    "gateway": [\n        "10.244.1.1"\n    ]\n}]'
+    )
+    both = elements("net", Result(interfaces=(INSIDE, OTHER)), is_default=False, ifname="eth0", device_info=info)
+    assert [element.device_info for element in both] == [info.document, info.document]
 
 
 def test_no_attachment_prints_an_empty_list() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from plurimus.cni import cache
 from plurimus.cni.cache import CachedAttachment
 from plurimus.cni.errors import AttachmentError, PlurimusError
+from plurimus.model.deviceinfo import DeviceInfo
 
 
 class FakeRecords:
@@ -104,3 +105,33 @@ class FakeSpool:
         self.aside.append(name)
         del self.files[name]
         return f"aside/{name}"
+
+
+class FakeDeviceInfos:
+    """Implements `ports.DeviceInfos`: what is offered, by resource and device, and the files of attachments."""
+
+    def __init__(self) -> None:
+        self.offers: dict[tuple[str, str], DeviceInfo] = {}
+        self.files: dict[str, DeviceInfo] = {}
+        self.errors: dict[str, PlurimusError] = {}
+        """What fails, by the name of the method."""
+
+    async def offered(self, resource: str, device_id: str) -> DeviceInfo | None:
+        self._fail("offered")
+        return self.offers.get((resource, device_id))
+
+    async def load(self, path: str) -> DeviceInfo | None:
+        self._fail("load")
+        return self.files.get(path)
+
+    async def store(self, path: str, info: DeviceInfo) -> None:
+        self._fail("store")
+        self.files[path] = info
+
+    async def remove(self, path: str) -> None:
+        self._fail("remove")
+        self.files.pop(path, None)
+
+    def _fail(self, method: str) -> None:
+        if method in self.errors:
+            raise AttachmentError(self.errors[method].msg)

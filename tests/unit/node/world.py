@@ -21,7 +21,7 @@ from plurimus.node.request import Requests
 from plurimus.node.world import World
 
 from .fakes import FakeCluster, FakeKernel, FakePlugins
-from .stores import FakeRecords, FakeResults, FakeSpool
+from .stores import FakeDeviceInfos, FakeRecords, FakeResults, FakeSpool
 
 CONTAINER = "cid1"
 NETNS = "/run/netns/pod"
@@ -40,6 +40,7 @@ class Node:
     ) -> None:
         self.cluster, self.plugins = FakeCluster(), FakePlugins()
         self.kernel = FakeKernel(self.plugins)
+        self.infos = FakeDeviceInfos()
         self.stores: dict[str, tuple[FakeRecords, FakeResults, FakeSpool]] = defaultdict(
             lambda: (FakeRecords(), FakeResults(), FakeSpool())
         )
@@ -57,6 +58,7 @@ class Node:
             plugins=self.plugins,
             confdir=ConfDirectories(),
             kernel=self.kernel,
+            device_infos=self.infos,
             records=lambda folder: self.stores[folder][0],
             results=lambda folder: self.stores[folder][1],
             spool=lambda folder: self.stores[folder][2],
