@@ -70,6 +70,15 @@ class Result(msgspec.Struct, frozen=True):
     routes: tuple[Route, ...] = ()
     dns: DNS = DNS()
 
+    def ips_of(self, ifname: str) -> list[IPConfig]:
+        """The addresses of an interface; one that names no interface, or none there is, counts as of any."""
+        names = [interface.name for interface in self.interfaces]
+        return [
+            ip
+            for ip in self.ips
+            if ip.interface is None or not 0 <= ip.interface < len(names) or names[ip.interface] == ifname
+        ]
+
     def next_hop(self, route: Route) -> str:
         """The gateway of `route`, which is that of an address where it has no `gw` of its own (CNI spec, "Success").
 

@@ -124,12 +124,9 @@ def _gateways(call: Call, texts: Sequence[str]) -> dict[int, rt.IPAddress]:
 
 
 def _addresses(result: Result, call: Call) -> Iterator[tuple[rt.IPInterface, rt.IPAddress | None]]:
-    """Addresses with their gateways; one that names no interface, or none there is, counts as of this one."""
-    for ip in result.ips:
-        names = [interface.name for interface in result.interfaces]
-        index = ip.interface
-        if index is None or not 0 <= index < len(names) or names[index] == call.ifname:
-            yield ipaddress.ip_interface(ip.address), ipaddress.ip_address(ip.gateway) if ip.gateway else None
+    """The interface's addresses with their gateways."""
+    for ip in result.ips_of(call.ifname):
+        yield ipaddress.ip_interface(ip.address), ipaddress.ip_address(ip.gateway) if ip.gateway else None
 
 
 def _lead(door: Netlink, wanted: Sequence[_Wanted], table: int) -> None:
