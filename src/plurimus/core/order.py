@@ -69,12 +69,25 @@ def _prefixes(plugin: PluginConf) -> Iterator[str]:
     """Every destination the plugin's configuration leads to."""
     if plugin.get("isDefaultGateway"):
         yield from ("0.0.0.0/0", "::/0")
+    yield from _subnets(plugin)
+    ipam: Mapping[str, Any] = plugin.get("ipam") or {}
+    yield from (route["dst"] for route in ipam.get("routes") or ())
+
+
+def subnets(plugin: PluginConf) -> list[str]:
+    """The prefixes addresses are given from, each in its one spelling; none where they are malformed."""
+    try:
+        return [_network(text) for text in _subnets(plugin)]
+    except (TypeError, ValueError, AttributeError, KeyError):
+        return []
+
+
+def _subnets(plugin: PluginConf) -> Iterator[str]:
     ipam: Mapping[str, Any] = plugin.get("ipam") or {}
     ranges: Sequence[Any] = ipam.get("ranges") or ()
     for one in (ipam, *(part for parts in ranges for part in parts), *(ipam.get("ipRanges") or ())):
         yield from (one[key] for key in ("subnet", "range") if one.get(key))
     yield from (address["address"] for address in ipam.get("addresses") or ())
-    yield from (route["dst"] for route in ipam.get("routes") or ())
 
 
 def _network(text: str) -> str:
