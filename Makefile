@@ -1,6 +1,6 @@
 # The words of the project.  `make demo` and `make test` set up what they need.
 
-.PHONY: demo test check fmt docs bench test-interop test-cluster wheels image images manifests setup clean
+.PHONY: demo test check fmt docs bench test-interop test-cluster test-vm wheels image images manifests setup clean
 
 PY := .venv/bin/python
 PODS := 40
@@ -10,7 +10,7 @@ demo: setup        ## a pod with eth0, net1 and net2, on real interfaces (KEEP=1
 	@$(PY) examples/quickstart/demo.py $(if $(KEEP),--keep)
 
 test: setup        ## all tests that need no more than this machine
-	@$(PY) -m pytest --ignore=tests/interop --ignore=tests/cluster
+	@$(PY) -m pytest --ignore=tests/interop --ignore=tests/cluster --ignore=tests/vm
 
 test-interop: setup ## against the real Multus, built from its Go module
 	@$(PY) tools/build_peers.py build/peers
@@ -24,6 +24,10 @@ test-cluster: setup ## against a real Kubernetes, built from its Go module
 	@$(PY) tools/build_peers.py build/helm helm
 	@$(PY) tools/build_image.py build/images
 	@$(PY) -m pytest tests/cluster
+
+test-vm: setup     ## in a machine with SR-IOV network cards and soft RoCE, made by QEMU (ARGS="-k WORD" are pytest's)
+	@$(PY) tools/build_vm.py build/vm
+	@$(PY) -m tests.vm.run -- $(ARGS)
 
 check: setup       ## formatting, lints, types, import contracts
 	@.venv/bin/ruff format --check .
