@@ -14,8 +14,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MOST_LINES = 300
 
-FEATURES = [*range(1, 14), *range(20, 39), 42, 43, 45, 46, 47, *range(60, 73), 76, 77, *range(79, 85), *range(86, 91)]
-EDGES = [*range(1, 7), 9, 11, 14, 15, 16, *range(18, 23), 26, 28, *range(32, 41), 42, 44, 46, 49]
+FEATURES = [*range(1, 14), *range(20, 39), *range(42, 56), *range(60, 73), 76, 77, *range(79, 85), *range(86, 91)]
+EDGES = [*range(1, 10), 11, 14, 15, 16, *range(18, 23), 26, 28, *range(32, 41), 42, 44, 46, 48, 49]
 """What this release does, by its numbers in the behaviour specification; each must be shown by a test."""
 
 DOCUMENTS = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md"))

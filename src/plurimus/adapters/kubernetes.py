@@ -14,9 +14,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from plurimus.adapters import podclaims
 from plurimus.adapters.apiserver import ApiError, ApiServer
 from plurimus.adapters.eventqueue import EventQueue
 from plurimus.adapters.informer import Informer, Metadata
+from plurimus.adapters.podclaims import PodSpec, PodStatus
 from plurimus.cni.errors import ClusterError
 from plurimus.core.plan import PodReference
 from plurimus.model.definition import RESOURCE_NAME, NetworkAttachmentDefinition
@@ -32,6 +34,8 @@ _READ = {NETWORKS, DEFAULT_NETWORK, CONFIG_SOURCE, CONFIG_HASH}
 
 class _Pod(msgspec.Struct, frozen=True):
     metadata: Metadata = Metadata()
+    spec: PodSpec | None = None
+    status: PodStatus | None = None
 
 
 class _Spec(msgspec.Struct, frozen=True):
@@ -47,7 +51,7 @@ class KubernetesCluster:
     """The cluster behind `api`; `node` is this node's name, empty to hold the pods of all nodes."""
 
     def __init__(self, api: ApiServer, node: str) -> None:
-        self._api = api
+        self.api = api
         self._pods = Informer(api, PODS, _Pod, _pod, {"fieldSelector": f"spec.nodeName={node}"} if node else {})
         self._definitions = Informer(api, DEFINITIONS, _Definition, _definition)
         self._events = EventQueue(api, node)
@@ -63,7 +67,7 @@ class KubernetesCluster:
         await self._events.flush()
 
     async def close(self) -> None:
-        await self._api.close()
+        await self.api.close()
 
     async def synced(self) -> None:
         """Wait until both copies are complete."""
@@ -78,7 +82,7 @@ class KubernetesCluster:
         held = self._pods.get(namespace, name)
         if held is not None and (not uid or held.uid == uid or held.is_static):
             return held
-        found = await self._api.get(f"/api/v1/namespaces/{namespace}/pods/{name}", _Pod)
+        found = await self.api.get(f"/api/v1/namespaces/{namespace}/pods/{name}", _Pod)
         return None if found is None else _pod(found)
 
     async def get_definition(self, namespace: str, name: str) -> NetworkAttachmentDefinition | None:
@@ -86,13 +90,13 @@ class KubernetesCluster:
         if held is not None:
             return held
         path = DEFINITIONS.replace("/v1/", f"/v1/namespaces/{namespace}/")
-        found = await self._api.get(f"{path}/{name}", _Definition)
+        found = await self.api.get(f"{path}/{name}", _Definition)
         return None if found is None else _definition(found)
 
     async def write_status(self, pod: Pod, status: str) -> None:
         patch = {"metadata": {"uid": pod.uid, "annotations": {NETWORK_STATUS: status}}}
         try:
-            await self._api.merge_patch(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/status", patch)
+            await self.api.merge_patch(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/status", patch)
         except ApiError as error:
             if error.status != 404 and not any(words in error.msg for words in _ANOTHER_UID):
                 raise error.about(f"network status of pod {pod}: ") from None
@@ -106,7 +110,9 @@ def _pod(found: _Pod) -> Pod:
     """Only what is read: a node's pods may have large annotations."""
     meta = found.metadata
     kept = {key: value for key, value in meta.annotations.items() if key in _READ}
-    return Pod(meta.namespace, meta.name, meta.uid, kept)
+    claims = podclaims.claims(found.spec, found.status)
+    node = found.spec.node_name if claims and found.spec else ""
+    return Pod(meta.namespace, meta.name, meta.uid, kept, node, claims)
 
 
 def _definition(found: _Definition) -> NetworkAttachmentDefinition:

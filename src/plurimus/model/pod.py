@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from plurimus.model.claim import PodClaim
+
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
 DEFAULT_NETWORK = "v1.multus-cni.io/default-network"
 NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status"
@@ -12,12 +14,17 @@ CONFIG_HASH = "kubernetes.io/config.hash"
 
 
 class Pod(msgspec.Struct, frozen=True):
-    """`uid` is the API object's; for a static pod that is not what the runtime hands over."""
+    """`uid` is the API object's; for a static pod that is not what the runtime hands over.
+
+    `claims` are its resource claims in the order it names them; `node` is set where it has any.
+    """
 
     namespace: str
     name: str
     uid: str = ""
     annotations: dict[str, str] = {}
+    node: str = ""
+    claims: tuple[PodClaim, ...] = ()
 
     @property
     def is_static(self) -> bool:

@@ -23,6 +23,7 @@ import structlog
 
 from plurimus.adapters import kubeconfig
 from plurimus.adapters.apiserver import ApiServer
+from plurimus.adapters.claims import ClaimedDevices
 from plurimus.adapters.kubeconfig import Access
 from plurimus.adapters.kubernetes import KubernetesCluster
 from plurimus.adapters.manifests import ManifestFolder
@@ -32,6 +33,7 @@ from plurimus.core import netconf
 from plurimus.core.config import ConfigFile, parse
 from plurimus.core.ports import DeviceSource
 from plurimus.node import cniconfig, identity
+from plurimus.node.devices import PodDevices
 from plurimus.node.late import NODE_NAME
 from plurimus.node.listener import Listener
 from plurimus.node.recovery import Debts
@@ -96,11 +98,12 @@ def find_access(config: ConfigFile) -> Access | None:
 
 
 def make_devices(config: ConfigFile, cluster: ManifestFolder | KubernetesCluster | None) -> DeviceSource | None:
-    """Who knows the devices of the cluster's pods: kubelet, by its own folder or by that below `chrootDir`."""
+    """Who knows the devices of the cluster's pods: kubelet, by its folder or by that below `chrootDir`, and claims."""
     if not isinstance(cluster, KubernetesCluster):
         return cluster
     roots = dict.fromkeys((Path("/"), Path(config.daemon.chroot_dir or "/")))
-    return KubeletDevices(list(roots), timeout=config.daemon.api_timeout)
+    kubelet = KubeletDevices(list(roots), timeout=config.daemon.api_timeout)
+    return PodDevices(kubelet, ClaimedDevices(cluster.api))
 
 
 async def run(config: ConfigFile) -> None:

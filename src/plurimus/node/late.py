@@ -121,6 +121,12 @@ class Late:
             folder = self._cluster()
             assert isinstance(folder, ManifestFolder)
             return folder
+        from plurimus.adapters.claims import ClaimedDevices
+        from plurimus.adapters.kubernetes import KubernetesCluster
         from plurimus.adapters.podresources import KubeletDevices
+        from plurimus.node.devices import PodDevices
 
-        return KubeletDevices([Path("/")], timeout=self._config.daemon.api_timeout)
+        cluster = self._cluster()
+        assert isinstance(cluster, KubernetesCluster)
+        kubelet = KubeletDevices([Path("/")], timeout=self._config.daemon.api_timeout)
+        return PodDevices(kubelet, ClaimedDevices(cluster.api))
