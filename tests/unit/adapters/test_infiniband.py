@@ -1,0 +1,71 @@
+"""RDMA devices as sysfs shows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from plurimus.adapters import infiniband
+from plurimus.model.rdma import Gid, Port
+
+from . import rdmatree
+
+LINK_LOCAL = "fe80:0000:0000:0000:e8fd:77ff:fea7:ab35"
+MAPPED = "0000:0000:0000:0000:0000:ffff:0a38:000a"
+
+
+def test_a_function_of_either_bus_has_its_devices(tmp_path: Path) -> None:
+    rdmatree.function(tmp_path, "pci", "0000:3b:02.3", devices=("mlx5_9",))
+    rdmatree.function(tmp_path, "auxiliary", "mlx5_core.sf.4", devices=("mlx5_12", "mlx5_11"))
+    rdmatree.function(tmp_path, "pci", "0000:3b:02.4")
+    assert infiniband.of_function(tmp_path, "0000:3B:02.3") == ["mlx5_9"]
+    assert infiniband.of_function(tmp_path, "mlx5_core.sf.4") == ["mlx5_11", "mlx5_12"]
+    assert infiniband.of_function(tmp_path, "0000:3b:02.4") == []
+    assert infiniband.of_function(tmp_path, "0000:3b:02.5") == []
+    assert infiniband.functions(tmp_path, "0000:3b:02.4") != []
+    assert infiniband.functions(tmp_path, "0000:3b:02.5") == []
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../devices/0000:3b:02.3"])
+def test_a_device_id_leads_nowhere_else(tmp_path: Path, name: str) -> None:
+    rdmatree.function(tmp_path, "pci", "0000:3b:02.3", devices=("mlx5_9",))
+    assert infiniband.functions(tmp_path, name) == []
+
+
+def test_an_interface_leads_to_its_function(tmp_path: Path) -> None:
+    rdmatree.function(tmp_path, "pci", "0000:3b:02.3", interfaces=("net1",))
+    assert infiniband.function_of_interface(tmp_path, "net1") == "0000:3b:02.3"
+    assert infiniband.function_of_interface(tmp_path, "net2") == ""
+
+
+def test_devices_of_software_are_those_without_a_function(tmp_path: Path) -> None:
+    assert infiniband.of_software(tmp_path) == []
+    rdmatree.function(tmp_path, "pci", "0000:3b:02.3", devices=("mlx5_9",))
+    rdmatree.software(tmp_path, "rxe0")
+    assert infiniband.of_software(tmp_path) == ["rxe0"]
+
+
+def test_a_port_has_its_state_and_the_entries_that_are_used(tmp_path: Path) -> None:
+    rdmatree.software(tmp_path, "rxe0")
+    rdmatree.port(tmp_path, "rxe0", gids={0: (LINK_LOCAL, "RoCE v2", "net1"), 5: (MAPPED, "RoCE v2", "net1")})
+    rdmatree.port(tmp_path, "rxe0", 2, state="1: DOWN", layer="InfiniBand")
+    assert infiniband.ports(tmp_path, "rxe0") == [
+        Port(
+            "rxe0",
+            1,
+            "ACTIVE",
+            "Ethernet",
+            (Gid(0, LINK_LOCAL, "RoCE v2", "net1"), Gid(5, MAPPED, "RoCE v2", "net1")),
+        ),
+        Port("rxe0", 2, "DOWN", "InfiniBand"),
+    ]
+    assert infiniband.ports(tmp_path, "gone") == []
+
+
+def test_entries_come_in_the_order_of_their_numbers_and_a_malformed_one_not_at_all(tmp_path: Path) -> None:
+    rdmatree.software(tmp_path, "rxe0")
+    used = {index: (f"fe80::{index + 1}", "RoCE v2", "net1") for index in (2, 10)} | {3: ("no gid", "", "")}
+    rdmatree.port(tmp_path, "rxe0", gids=used, size=12)
+    (only,) = infiniband.ports(tmp_path, "rxe0")
+    assert [gid.index for gid in only.gids] == [2, 10]
