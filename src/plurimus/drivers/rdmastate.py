@@ -1,0 +1,97 @@
+"""Which RDMA device each attachment has, in the files of the plugin and in its form.
+
+`/var/lib/cni/rdma/<network>-<container ID>-<interface>`.  One key more, `netns`, says where the device went, for when
+the runtime no longer knows.
+
+RDMA spec section 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from plurimus.adapters import files, rooted
+from plurimus.cni import args, gojson
+from plurimus.cni.errors import AttachmentError, Code
+
+FOLDER = "/var/lib/cni/rdma"
+_VERSION = "1.0"
+
+
+class Saved(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A device that was given to a pod; its name was the same on the host.  `netns` is empty where the plugin wrote."""
+
+    version: str = ""
+    device_id: str = msgspec.field(default="", name="deviceID")
+    host_name: str = msgspec.field(default="", name="sandboxRdmaDevName")
+    name: str = msgspec.field(default="", name="containerRdmaDevName")
+    netns: str = ""
+
+
+def saved(device_id: str, name: str, netns: str) -> Saved:
+    return Saved(_VERSION, device_id, name, name, netns)
+
+
+class SavedDevices:
+    """The files below `root`; every method raises AttachmentError, with the path."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = str(root)
+
+    def store(self, network: str, container_id: str, ifname: str, saved: Saved) -> None:
+        """Write durably, before the device moves: nothing else tells after a crash whose it is."""
+        path = self._path(network, container_id, ifname)
+        files.make_folder(path.parent)
+        files.replace(path, msgspec.json.encode(saved), durable=True)
+
+    def load(self, network: str, container_id: str, ifname: str) -> Saved | None:
+        """What was saved, or None."""
+        return self._read(self._path(network, container_id, ifname))
+
+    def remove(self, network: str, container_id: str, ifname: str) -> None:
+        """Remove the file; a missing one is fine."""
+        path = self._path(network, container_id, ifname)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise files.io_error(path, "remove", error) from error
+
+    def of_network(self, network: str) -> Iterator[tuple[str, str]]:
+        """Container ID and interface of each file of a network.
+
+        A name says that for sure only where neither has a hyphen, which is so for the IDs of container runtimes.
+        """
+        try:
+            names = sorted(path.name for path in self._folder().iterdir())
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise files.io_error(self._folder(), "list", error) from error
+        for name in names:
+            container_id, _, ifname = name.removeprefix(f"{network}-").partition("-")
+            if name.startswith(f"{network}-") and container_id and ifname and "-" not in ifname:
+                yield container_id, ifname
+
+    def _read(self, path: Path) -> Saved | None:
+        try:
+            return gojson.convert(gojson.decode(path.read_bytes()), Saved)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise files.io_error(path, "read", error) from error
+        except ValueError as error:
+            raise AttachmentError(
+                f"{path} cannot be understood ({error}): see by 'rdma dev' where the device is, then remove the file",
+                code=Code.DECODING_FAILURE,
+            ) from error
+
+    def _path(self, network: str, container_id: str, ifname: str) -> Path:
+        if not args.is_network_name(network) or not args.is_network_name(container_id):
+            raise AttachmentError(f"{network!r} and {container_id!r} are no names of a network and of a container")
+        return self._folder() / f"{network}-{container_id}-{args.check_ifname(ifname)}"
+
+    def _folder(self) -> Path:
+        return Path(rooted.below(self._root, FOLDER))
