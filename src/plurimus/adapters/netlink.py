@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 _SOL_NETLINK, _NETLINK_EXT_ACK, _NETLINK_CAP_ACK = 270, 11, 10
 _BUFFER = 1 << 16
-"""The kernel fills at most 32 KiB at a time."""
+"""A dump comes in pieces of at most 32 KiB; what is asked for alone, as the VFs of one PF, comes as a whole."""
 _TIMEOUT = 10.0
 _ATTEMPTS = 10
 _AGAIN = (errno.EINTR, errno.ENOBUFS)
@@ -50,21 +50,23 @@ class Netlink:
     Calls block, for less than a millisecond each, and raise NetlinkError.
     """
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, *, buffer: int = _BUFFER) -> None:
         self._socket = channel
+        self._buffer = buffer
         self._sequence = count(1)
 
     @classmethod
-    def open(cls, path: str | None = None, *, protocol: int = socket.NETLINK_ROUTE) -> Self:
+    def open(cls, path: str | None = None, *, protocol: int = socket.NETLINK_ROUTE, buffer: int = _BUFFER) -> Self:
         """A socket inside the namespace at `path` (None: this one); it stays there whoever uses it.
 
-        `protocol` is the kernel's number of who answers: routing, RDMA, ...
+        `protocol` is the kernel's number of who answers: routing, RDMA, ...; no message of an answer may have more
+        than `buffer` bytes.
 
         Raises:
             NamespaceError: code 8.
         """
         with _guarded(f"opening a netlink socket in {path or 'this network namespace'}"):
-            return cls(netns.visit(path, lambda: _channel(protocol)))
+            return cls(netns.visit(path, lambda: _channel(protocol)), buffer=buffer)
 
     def __enter__(self) -> Self:
         return self
@@ -198,7 +200,7 @@ class Netlink:
     def _receive(self) -> bytes:
         """The next datagram of the kernel; a pod's process may send to this socket, too."""
         while True:
-            datagram, (sender, _) = self._socket.recvfrom(_BUFFER)
+            datagram, (sender, _) = self._socket.recvfrom(self._buffer)
             if sender == 0:
                 return datagram
 

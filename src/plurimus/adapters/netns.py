@@ -100,6 +100,11 @@ def is_leftover(path: str) -> bool:
         os.close(handle)
 
 
+def is_alive(path: str) -> bool:
+    """Whether `path` leads to a namespace."""
+    return identity(path) is not None and not is_leftover(path)
+
+
 def is_gone(path: str) -> bool:
     """Whether there is no namespace at `path` any more; no, where its folder cannot be seen from here either.
 

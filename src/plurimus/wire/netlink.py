@@ -84,15 +84,22 @@ def attributes(data: bytes) -> dict[int, bytes]:
     Raises:
         WireError: a length is impossible.
     """
-    found: dict[int, bytes] = {}
+    return dict(each_attribute(data))
+
+
+def each_attribute(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The attributes in `data` in their order, where several of one kind are a list.
+
+    Raises:
+        WireError: a length is impossible.
+    """
     offset = 0
     while offset + _ATTRIBUTE.size <= len(data):
         length, kind = _ATTRIBUTE.unpack_from(data, offset)
         if length < _ATTRIBUTE.size or offset + length > len(data):
             raise WireError(f"an attribute of {length} bytes in {len(data) - offset}")
-        found[kind & _TYPE_MASK] = data[offset + _ATTRIBUTE.size : offset + length]
+        yield kind & _TYPE_MASK, data[offset + _ATTRIBUTE.size : offset + length]
         offset += _aligned(length)
-    return found
 
 
 def refusal(message: Message) -> Refusal:

@@ -1,0 +1,112 @@
+"""Interfaces as devices, by netlink: found, renamed, moved between namespaces, set; and the VFs of a PF.
+
+Every function takes a routing socket in the namespace of the interface and raises NetlinkError; `what` in its text is
+what was tried.  Interfaces are named by their index, which nobody renames meanwhile.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+
+from plurimus.adapters import netns
+from plurimus.adapters.netlink import Netlink, NetlinkError
+from plurimus.wire import netlink as wire
+from plurimus.wire import rtlinks, rtrequests, rtvfs
+from plurimus.wire import rtnetlink as rt
+from plurimus.wire.rtlinks import Device
+from plurimus.wire.rtvfs import Aspect, VirtualFunction
+
+VFS_BUFFER = 1 << 20
+"""What the VFs of one PF need, which come in one message: some 300 bytes each, and drivers with 1000 of them exist."""
+_OWN_NAMESPACE = "/proc/thread-self/ns/net"
+
+
+def devices(netlink: Netlink) -> list[Device]:
+    """All interfaces of the namespace."""
+    payload = rtrequests.dump_links()
+    return netlink.read("listing links", rt.RTM_GETLINK, wire.NLM_F_DUMP, payload, rtlinks.devices)
+
+
+def device(netlink: Netlink, index: int) -> Device | None:
+    """The interface with this index, or None."""
+    payload = rtlinks.get_device(index)
+    try:
+        found = netlink.read(f"interface {index}", rt.RTM_GETLINK, 0, payload, rtlinks.devices)
+    except NetlinkError as error:
+        if error.errno == errno.ENODEV:
+            return None
+        raise
+    return found[0] if found else None
+
+
+def virtual_functions(netlink: Netlink, pf: int) -> list[VirtualFunction]:
+    """What the PF has set for its VFs; `netlink` has a buffer of VFS_BUFFER bytes."""
+    what = f"listing the VFs of interface {pf}"
+    return netlink.read(what, rt.RTM_GETLINK, 0, rtvfs.get(pf), rtvfs.functions)
+
+
+def set_virtual_function(netlink: Netlink, pf: int, wanted: VirtualFunction, aspect: Aspect) -> None:
+    """Give the VF `wanted.index` of the interface `pf` one aspect of `wanted`."""
+    values = " ".join(map(str, wanted.aspect(aspect)))
+    what = f"setting {aspect} of VF {wanted.index} of interface {pf} to {values}"
+    payload = _named(what, lambda: rtvfs.set_aspect(pf, wanted, aspect))
+    netlink.change(what, rtlinks.RTM_SETLINK, 0, payload)
+
+
+def set_up(netlink: Netlink, index: int, *, up: bool) -> None:
+    what = f"setting interface {index} {'up' if up else 'down'}"
+    netlink.change(what, rt.RTM_NEWLINK, 0, rtrequests.set_link(index, up=up))
+
+
+def set_mac(netlink: Netlink, index: int, mac: bytes) -> None:
+    what = f"setting the MAC of interface {index} to {mac.hex(':')}"
+    netlink.change(what, rtlinks.RTM_SETLINK, 0, rtlinks.set_mac(index, mac))
+
+
+def set_mtu(netlink: Netlink, index: int, mtu: int) -> None:
+    netlink.change(
+        f"setting the MTU of interface {index} to {mtu}", rtlinks.RTM_SETLINK, 0, rtlinks.set_mtu(index, mtu)
+    )
+
+
+def rename(netlink: Netlink, index: int, name: str) -> None:
+    what = f"renaming interface {index} to {name!r}"
+    netlink.change(what, rtlinks.RTM_SETLINK, 0, _named(what, lambda: rtlinks.rename(index, name)))
+
+
+def move(netlink: Netlink, index: int, namespace: str | None, name: str) -> None:
+    """Move an interface to the namespace at the path `namespace` (None: this process's own), and call it `name` there.
+
+    Fails with EEXIST where `name` is taken there; then the interface may be there under its present name.
+
+    Raises:
+        NamespaceError: code 8; there is no namespace.
+    """
+    what = f"moving interface {index} to {namespace or 'the network namespace of the host'} as {name!r}"
+    handle = netns.open_namespace(namespace or _OWN_NAMESPACE)
+    try:
+        netlink.change(what, rtlinks.RTM_SETLINK, 0, _named(what, lambda: rtlinks.move(index, handle, name)))
+    finally:
+        os.close(handle)
+
+
+def add_alternative_name(netlink: Netlink, index: int, name: str) -> None:
+    what = f"adding the name {name!r} to interface {index}"
+    flags = wire.NLM_F_CREATE | wire.NLM_F_EXCL | wire.NLM_F_APPEND
+    payload = _named(what, lambda: rtlinks.alternative_name(index, name))
+    netlink.change(what, rtlinks.RTM_NEWLINKPROP, flags, payload)
+
+
+def remove_alternative_name(netlink: Netlink, index: int, name: str) -> None:
+    what = f"removing the name {name!r} from interface {index}"
+    payload = _named(what, lambda: rtlinks.alternative_name(index, name))
+    netlink.change(what, rtlinks.RTM_DELLINKPROP, 0, payload)
+
+
+def _named(what: str, make: Callable[[], bytes]) -> bytes:
+    try:
+        return make()
+    except wire.WireError as error:
+        raise NetlinkError(what, errno.EINVAL, str(error)) from error

@@ -1,0 +1,44 @@
+"""Routing netlink: addresses that are put on an interface, and routes with what only the configuration has.
+
+kernel: include/uapi/linux/{if_addr,rtnetlink}.h; rtnetlink(7).
+"""
+
+from __future__ import annotations
+
+from plurimus.wire import rtnetlink as rt
+from plurimus.wire import rtrequests
+from plurimus.wire.netlink import U32, attribute
+
+_IFA_BROADCAST = 4
+_RTA_METRICS, _RTAX_MTU, _RTAX_ADVMSS = 8, 2, 8
+_NESTED = 0x8000
+_IFA_F_DADFAILED, _IFA_F_TENTATIVE = 0x08, 0x40
+_MOST_WITH_BROADCAST = 30
+
+
+def new_address(index: int, address: rt.IPInterface) -> bytes:
+    """RTM_NEWADDR; an IPv4 network that has a broadcast address gets it."""
+    length = address.network.prefixlen
+    head = rt.ADDRESS.pack(rt.FAMILIES[address.version], length, 0, rt.SCOPE_UNIVERSE, index)
+    packed = address.ip.packed
+    made = head + attribute(rt.IFA_LOCAL, packed) + attribute(rt.IFA_ADDRESS, packed)
+    if address.version == 4 and length <= _MOST_WITH_BROADCAST:
+        made += attribute(_IFA_BROADCAST, address.network.broadcast_address.packed)
+    return made
+
+
+def new_route(route: rt.Route, *, mtu: int = 0, advmss: int = 0) -> bytes:
+    """RTM_NEWROUTE with metrics, both in bytes; 0 leaves one to the kernel."""
+    metrics = [(kind, value) for kind, value in ((_RTAX_MTU, mtu), (_RTAX_ADVMSS, advmss)) if value]
+    inner = b"".join(attribute(kind, U32.pack(value)) for kind, value in metrics)
+    return rtrequests.new_route(route) + (attribute(_RTA_METRICS | _NESTED, inner) if inner else b"")
+
+
+def is_tentative(address: rt.Address) -> bool:
+    """Whether the kernel still looks for another holder of it."""
+    return bool(address.flags & _IFA_F_TENTATIVE) and not is_duplicate(address)
+
+
+def is_duplicate(address: rt.Address) -> bool:
+    """Whether another holder was found."""
+    return bool(address.flags & _IFA_F_DADFAILED)
