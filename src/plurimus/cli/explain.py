@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,54 +13,75 @@ import click
 from plurimus.cli import output, pods
 from plurimus.cli.output import log_to_stderr
 from plurimus.cni.args import Environment, format_args
-from plurimus.cni.errors import ConfigError
-from plurimus.core import netconf, order
+from plurimus.core import order
+from plurimus.core import rails as core
 from plurimus.core.plan import Attachment, Plan
-from plurimus.node import cnisource, planning
+from plurimus.core.rails import Rails, Seat
 from plurimus.node import daemon as node
+from plurimus.node import planning, sandboxes
+from plurimus.node.rails import NodeRails
 
 CONTAINER_ID = "explained"
 
 
 @click.command()
 @click.argument("pod")
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=node.DEFAULT_CONFIG,
-    show_default=True,
-    help="The daemon's configuration file, which names the cluster.",
-)
+@pods.CONFIG
 @output.FORMAT
 def explain(pod: str, config: Path, output: str) -> None:
     """Show which interfaces POD ([namespace/]name) would get, from which networks, and why."""
     log_to_stderr()
-    plan, side_by_side = asyncio.run(_plan(pod, config))
-    steps = order.groups(plan.attachments) if side_by_side else [(attachment,) for attachment in plan.attachments]
+    explained = asyncio.run(_explain(pod, config))
+    plan = explained.plan
+    together = order.groups(plan.attachments)
+    steps = together if explained.side_by_side else [(attachment,) for attachment in plan.attachments]
     rows = [_row(step, attachment) for step, group in enumerate(steps, 1) for attachment in group]
+    warnings = [*plan.warnings, *explained.warnings]
     if output == "json":
-        document = {"pod": str(plan.pod), "attachments": rows, "warnings": plan.warnings}
+        document = {
+            "pod": str(plan.pod),
+            "attachments": rows,
+            "rails": [_seat(each, explained.rails) for each in explained.seats],
+            "warnings": warnings,
+        }
         click.echo(json.dumps(document, indent=2))
     else:
         _print(plan, rows)
+        _print_rails(explained)
+        for warning in warnings:
+            click.echo(f"warning: {warning}")
 
 
-async def _plan(name: str, config: Path) -> tuple[Plan, bool]:
-    loaded = node.load(config)
-    handed_over = cnisource.handed_over(loaded)
-    # on a node without a daemon the runtime's configuration is where the cluster is named
-    known = {key: value for key, value in handed_over.items() if key == "kubeconfig"} | loaded.overlay
-    world = node.make_world(replace(loaded, overlay=known))
+@dataclass(frozen=True, slots=True)
+class _Explained:
+    """The plan, and where its devices are; `runs`: the latter is what a sandbox that exists has."""
+
+    plan: Plan
+    side_by_side: bool
+    seats: list[Seat]
+    rails: Rails
+    warnings: list[str]
+    runs: bool
+
+
+async def _explain(name: str, config: Path) -> _Explained:
+    loaded, merged = pods.configured(config)
+    world = node.make_world(loaded)
     if world.cluster is None:
-        raise ConfigError(f"{config}: neither 'manifests' nor 'kubeconfig' names a cluster to explain pods of")
+        raise pods.no_cluster(config)
     try:
         pod = await pods.find(world.cluster, name)
         env = Environment("ADD", CONTAINER_ID, "", "eth0", pods.runtime_args(pod, CONTAINER_ID))
-        merged = netconf.parse(handed_over, overlay=loaded.overlay)
         plan, _ = await planning.make_plan(env, merged, world)
+        node_rails = NodeRails(loaded.daemon)
+        alive = await sandboxes.alive(merged, world)
+        sandbox = sandboxes.of_pod(alive, pod)
+        seats = await node_rails.made(sandbox, merged, world) if sandbox else node_rails.planned(plan)
+        others = [seat for each in alive if each is not sandbox for seat in node_rails.planned(each)]
     finally:
         await world.cluster.close()
-    return plan, loaded.daemon.side_by_side
+    warnings = core.warnings(seats, node_rails.rails, others)
+    return _Explained(plan, loaded.daemon.side_by_side, seats, node_rails.rails, warnings, sandbox is not None)
 
 
 def _row(step: int, attachment: Attachment) -> dict[str, Any]:
@@ -88,5 +109,24 @@ def _print(plan: Plan, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         if row["capability args"]:
             click.echo(f"{row['interface']} asks for {json.dumps(row['capability args'])}")
-    for warning in plan.warnings:
-        click.echo(f"warning: {warning}")
+
+
+def _seat(seat: Seat, rails: Rails) -> dict[str, Any]:
+    function = seat.function
+    return {
+        "device": seat.device,
+        "physical function": rails.label(function.physical) if function else None,
+        "numa": function.numa_node if function else None,
+        "rdma": list(function.rdma) if function else [],
+        "rail": seat.rail or None,
+        "interface": seat.ifname,
+        "address": list(seat.addresses),
+    }
+
+
+def _print_rails(explained: _Explained) -> None:
+    if not explained.seats:
+        return
+    click.echo(f"\nrails, as the pod {'has them' if explained.runs else 'would have them'}\n")
+    rows = [_seat(each, explained.rails) for each in explained.seats]
+    click.echo(output.table(rows, ["device", "physical function", "numa", "rdma", "rail", "interface", "address"]))

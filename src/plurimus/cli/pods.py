@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -9,8 +10,13 @@ import click
 from plurimus.adapters.manifests import ManifestFolder
 from plurimus.cni.args import Pairs
 from plurimus.cni.errors import ConfigError, RequestError
+from plurimus.core import netconf
+from plurimus.core.config import ConfigFile
+from plurimus.core.netconf import NetConf
 from plurimus.core.ports import Cluster
 from plurimus.model.pod import Pod
+from plurimus.node import cnisource
+from plurimus.node import daemon as node
 
 MANIFESTS = click.option(
     "--manifests",
@@ -18,6 +24,32 @@ MANIFESTS = click.option(
     required=True,
     help="The folder of YAML files that is the cluster.",
 )
+
+
+CONFIG = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=node.DEFAULT_CONFIG,
+    show_default=True,
+    help="The daemon's configuration file, which names the cluster.",
+)
+
+
+def configured(config: Path) -> tuple[ConfigFile, NetConf]:
+    """The daemon's file at `config`, and what a request is carried out by on that node.
+
+    Raises:
+        ConfigError: a file cannot be read.
+    """
+    loaded = node.load(config)
+    handed_over = cnisource.handed_over(loaded)
+    # on a node without a daemon the runtime's configuration is where the cluster is named
+    known = {key: value for key, value in handed_over.items() if key == "kubeconfig"} | loaded.overlay
+    return replace(loaded, overlay=known), netconf.parse(handed_over, overlay=loaded.overlay)
+
+
+def no_cluster(config: Path) -> ConfigError:
+    return ConfigError(f"{config}: neither 'manifests' nor 'kubeconfig' names a cluster that has pods")
 
 
 async def find(cluster: Cluster, text: str) -> Pod:

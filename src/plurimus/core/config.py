@@ -43,10 +43,11 @@ class PerNodeCertificate(msgspec.Struct, frozen=True, rename="camel"):
 class DaemonConfig(msgspec.Struct, frozen=True, rename="camel"):
     """What the daemon itself reads; times are seconds.
 
-    Seven keys are ours: `manifests` names a folder to use as the cluster, `apiTimeout` bounds one answer
+    Eight keys are ours: `manifests` names a folder to use as the cluster, `apiTimeout` bounds one answer
     of the API server or kubelet, `daemonTimeout` is how long the shim waits for a daemon, `pluginTimeout` bounds one
     plugin call, `readinessTimeout` the wait for `readinessindicatorfile`, `sideBySide` is the switch of
-    `core.order`, `executables` are plugin types that run as their executables although there is a driver for them.
+    `core.order`, `executables` are plugin types that run as their executables although there is a driver for them,
+    `rails` says which physical function is which rail (`core.rails`).
     """
 
     chroot_dir: str = ""
@@ -73,6 +74,7 @@ class DaemonConfig(msgspec.Struct, frozen=True, rename="camel"):
     readiness_timeout: float = 45.0
     side_by_side: bool = True
     executables: list[str] = []
+    rails: dict[str, str] = {}
 
     @property
     def given_config(self) -> str:
@@ -119,6 +121,9 @@ def _check(config: DaemonConfig) -> None:
         raise _wrong("connectionLimit", config.connection_limit, "a number above 0, or no such key for no limit")
     if config.metrics_port is not None and not 0 < config.metrics_port < 65536:
         raise _wrong("metricsPort", config.metrics_port, "a port, 1 to 65535")
+    for function, rail in config.rails.items():
+        if not function or not rail:
+            raise _wrong("rails", config.rails, "names of rails by PCI address or interface, none of them empty")
     _check_certificate(config.per_node_certificate)
     for key, value in (
         ("apiTimeout", config.api_timeout),
