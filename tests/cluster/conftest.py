@@ -18,6 +18,8 @@ from .controlplane import ControlPlane
 from .service import tail
 from .waiting import eventually
 
+FEATURES = ("DRAExtendedResource", "DRAPartitionableDevices", "DRAAdminAccess")
+"""Parts of dynamic resource allocation that Kubernetes 1.34 has as alpha, or may have switched off."""
 _LOGS = pytest.StashKey[list[Path]]()
 
 
@@ -32,7 +34,7 @@ def control_plane(logs: list[Path], tmp_path_factory: pytest.TempPathFactory) ->
     """etcd and the API server, for reading and writing; who stops it starts it again."""
     folder = tmp_path_factory.mktemp("control-plane")
     logs.append(folder)
-    with ControlPlane(folder) as control_plane:
+    with ControlPlane(folder, features=FEATURES) as control_plane:
         yield control_plane
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,11 +28,13 @@ class ControlPlane:
     """All its files are in `folder`, the logs as `*.log`.  A `with` block starts and ends it.
 
     The API server may be stopped and started in between: it comes back on its port, with what etcd keeps.  `for_pods`
-    lets it listen on all addresses and the port pods look for it at; the address is up to the node.
+    lets it listen on all addresses and the port pods look for it at; the address is up to the node.  `features` are
+    feature gates that are off by themselves.
     """
 
-    def __init__(self, folder: Path, *, for_pods: bool = False) -> None:
+    def __init__(self, folder: Path, *, for_pods: bool = False, features: Sequence[str] = ()) -> None:
         self.folder, self._address = folder, "0.0.0.0" if for_pods else ADDRESS
+        self._features = features
         self.authority = Authority(folder / "pki")
         self.accounts = self.authority.client("service-accounts", "service-accounts")
         """What tokens of service accounts are signed with."""
@@ -139,6 +141,7 @@ class ControlPlane:
             "service-account-signing-key-file": self.accounts.key,
             "audit-policy-file": self._audit_policy(),
             "audit-log-path": self.audit,
+            "feature-gates": ",".join(f"{name}=true" for name in self._features),
         }
         log = self.folder / "kube-apiserver.log"
         command = [program("kube-apiserver"), *flags(options)]
