@@ -114,6 +114,10 @@ class ApiServer:
             if error.reason != "AlreadyExists":
                 raise
 
+    async def send(self, method: str, path: str, body: Any, content_type: str = "application/json") -> None:
+        """One request whose answer says only that it was done; a try whose answer got lost may have done it."""
+        await self._persist(method, path, body=body, content_type=content_type)
+
     async def ask(self, path: str, body: Mapping[str, Any], into: type[T]) -> T:
         """The answer to a request that is posted and kept by nobody, such as one for a token."""
         answer = await self._persist("POST", path, body=body, content_type="application/json")
@@ -186,7 +190,7 @@ class ApiServer:
         path: str,
         *,
         params: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
+        body: Any = None,
         content_type: str = "",
     ) -> bytes:
         data = None if body is None else json.dumps(body).encode()
