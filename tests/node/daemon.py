@@ -136,10 +136,15 @@ class Node:
         cluster_network: Mapping[str, Any] | None = None,
         version: str = "1.1.0",
         namespace: str = "default",
+        devices: Mapping[str, Any] | None = None,
     ) -> Sandbox:
-        """A pod that asks for `networks` (`default`: as its default network), and an empty sandbox for it."""
+        """A pod that asks for `networks` (`default`: as its default network), and an empty sandbox for it.
+
+        `devices` are those its containers were allocated, by resource name.
+        """
         number = next(_numbers)
-        annotations = {"k8s.v1.cni.cncf.io/networks": networks, "v1.multus-cni.io/default-network": default}
+        annotations = {"k8s.v1.cni.cncf.io/networks": networks, "v1.multus-cni.io/default-network": default,
+                       "plurimus.io/devices": devices}  # fmt: skip
         texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in annotations.items()
                  if value is not None}  # fmt: skip
         pod = f"pod{number}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,18 @@ WITNESS = """#!/bin/sh
 read -r where </where-am-i
 printf '{"cniVersion": "1.0.0", "dns": {"domain": "%s"}}' "$where"
 """
+
+
+TELLING = """#!/bin/sh
+conf=$(cat)
+file=$(printf %s "$conf" | sed -n 's/.*"CNIDeviceInfoFile": *"\\([^"]*\\)".*/\\1/p')
+[ "$CNI_COMMAND" = ADD ] || exit 0
+sed 's/"pci-address"/"rdma-device":"mlx5_3",&/' <"$file" >"$file.new" && mv "$file.new" "$file"
+printf '{"cniVersion": "1.0.0", "interfaces": [{"name": "%s", "sandbox": "%s"}]}' "$CNI_IFNAME" "$CNI_NETNS"
+"""
+"""A plugin that adds to the information on its device."""
+VF, RESOURCE_NAME = "example.com/vf", "k8s.v1.cni.cncf.io/resourceName"
+DEVICES = {"loader": {VF: ["0000:18:02.4"]}, "trainer": {VF: ["0000:18:02.5", "0000:18:02.6"]}}
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +126,60 @@ def test_a_failure_is_undone_by_plugins_below_the_chroot(node: Node) -> None:
     pod = node.sandbox("rail,broken")
     before = node.snapshot()
     assert "Link not found" in pod.call("ADD").refused(999)
+    node.is_as(before)
+
+
+def offered(root_folder: Path) -> Path:
+    """The folder of device information, in which a device plugin told of its devices; the host's /var/run is a link."""
+    folder = root_folder / "elsewhere/k8s.cni.cncf.io/devinfo"
+    (root_folder / "var").mkdir(exist_ok=True)
+    if not (root_folder / "var/run").is_symlink():
+        (root_folder / "var/run").symlink_to("/elsewhere")
+    (folder / "dp").mkdir(parents=True, exist_ok=True)
+    for device in ("0000:18:02.4", "0000:18:02.5", "0000:18:02.6"):
+        info = {"version": "1.1.0", "pci": {"pci-address": device}, "type": "pci"}
+        (folder / f"dp/example.com-vf-{device}-device.json").write_text(json.dumps(info))
+    return folder
+
+
+def device_info(device: str) -> dict[str, Any]:
+    """What the status shows after a plugin has added to it."""
+    return {"type": "pci", "version": "1.1.0", "pci": {"pci-address": device, "rdma-device": "mlx5_3"}}
+
+
+def test_device_information_passes_from_the_device_plugin_by_the_plugin_into_the_status(
+    node: Node, root_folder: Path
+) -> None:
+    """F42, F48, F50, F63, S7, S8: below the root of the host, whose links lead there; each interface has its own."""
+    folder = offered(root_folder)
+    inside = root_folder / node.bin.relative_to("/")
+    (inside / "telling").write_text(TELLING)
+    (inside / "telling").chmod(0o755)
+    config = {"cniVersion": "1.0.0", "type": "telling", "capabilities": {"CNIDeviceInfoFile": True}}
+    node.network("rail", config, **{RESOURCE_NAME: VF})
+    named = [{"name": "rail"}, {"name": "rail", "container": "trainer"}, {"name": "rail", "deviceID": "0000:18:02.5"}]
+    pod = node.sandbox(named, devices=DEVICES)
+    before = node.snapshot()
+    pod.add()
+    shown = [element.get("device-info") for element in pod.network_status()]
+    assert shown == [None, *(device_info(f"0000:18:02.{number}") for number in (4, 6, 5))]
+    files = sorted(path.name for path in (folder / "cni").iterdir())
+    assert files == [f"default-rail-{pod.id}_net{number}" for number in (1, 2, 3)]
+    pod.delete()
+    assert list((folder / "cni").iterdir()) == []
+    assert len(list((folder / "dp").iterdir())) == 3
+    node.is_as(before)
+
+
+def test_a_failed_add_leaves_no_device_information(node: Node, root_folder: Path) -> None:
+    """F1, F42, F63."""
+    folder = offered(root_folder)
+    node.network("rail", node.macvlan(), **{RESOURCE_NAME: VF})
+    node.network("broken", node.macvlan(master="rail9"), **{RESOURCE_NAME: VF})
+    pod = node.sandbox("rail,broken", devices=DEVICES)
+    before = node.snapshot()
+    assert "Link not found" in pod.call("ADD").refused(999)
+    assert list((folder / "cni").iterdir()) == []
     node.is_as(before)
 
 
