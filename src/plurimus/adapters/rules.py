@@ -1,4 +1,4 @@
-"""Policy rules of a namespace, and the routes of one interface in any of its tables.
+"""Policy rules of a namespace, the routes of one interface in any of its tables, and where packets go by them.
 
 Functions raise NetlinkError.
 
@@ -66,6 +66,19 @@ def prefer_source(door: Netlink, route: WholeRoute, source: rt.IPAddress) -> Non
 def delete_route(door: Netlink, route: WholeRoute) -> None:
     """Delete a route that was read, whole; it may be gone."""
     _delete(door, f"deleting {_words(route)} from table {route.table}", rt.RTM_DELROUTE, route.payload)
+
+
+def leaves_by(door: Netlink, source: rt.IPAddress, destination: rt.IPAddress) -> int | None:
+    """The index of the interface by which packets from `source` to `destination` leave; None where they do not."""
+    what = f"asking for the route from {source} to {destination}"
+    payload = rtrules.get_route(source, destination)
+    try:
+        found = door.read(what, rt.RTM_GETROUTE, 0, payload, _each(rtrules.route))
+    except NetlinkError as error:
+        if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EINVAL, errno.EACCES):
+            return None
+        raise
+    return found[0].oif if found else None
 
 
 def _replace(door: Netlink, what: str, payload: bytes) -> None:

@@ -18,6 +18,7 @@ _COMMANDS = {
     "thin": "plurimus.cli.thin:thin",
     "approve": "plurimus.cli.approve:approve",
     "explain": "plurimus.cli.explain:explain",
+    "check": "plurimus.cli.check:check",
     "install": "plurimus.cli.install:install",
     "uninstall": "plurimus.cli.install:uninstall",
     "doctor": "plurimus.cli.doctor:doctor",

@@ -19,7 +19,7 @@ RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE = 32, 33, 34
 _RULE = struct.Struct("=BBBBBBBBI")
 _FRA_DST, _FRA_SRC, _FRA_PRIORITY, _FRA_TABLE = 1, 2, 6, 15
 _TO_TABLE = 1
-_RTA_PREFSRC = 7
+_RTA_SRC, _RTA_PREFSRC = 2, 7
 _RTNH_F_ONLINK = 0x4
 """The one flag of a route that may be asked for; the others say how it fares."""
 _VERSIONS = {number: version for version, number in rt.FAMILIES.items()}
@@ -112,6 +112,13 @@ def route(payload: bytes) -> WholeRoute | None:
         _address(rest, _RTA_PREFSRC, version),
         payload,
     )
+
+
+def get_route(source: rt.IPAddress, destination: rt.IPAddress) -> bytes:
+    """RTM_GETROUTE for what has these two addresses, which are of one family."""
+    bits = _BITS[source.version]
+    head = rt.ROUTE.pack(rt.FAMILIES[source.version], bits, bits, 0, 0, 0, 0, 0, 0)
+    return head + attribute(rt.RTA_DST, destination.packed) + attribute(_RTA_SRC, source.packed)
 
 
 def moved(found: WholeRoute, table: int) -> bytes:

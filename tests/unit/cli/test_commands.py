@@ -16,7 +16,8 @@ from plurimus.cni.version import SUPPORTED
 from plurimus.version import VERSION
 
 COMMANDS = [
-    "daemon", "thin", "approve", "explain", "install", "uninstall", "doctor", "sandbox", "version", "completion",
+    "daemon", "thin", "approve", "explain", "check", "install", "uninstall", "doctor", "sandbox", "version",
+    "completion",
 ]  # fmt: skip
 
 

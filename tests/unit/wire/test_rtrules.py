@@ -14,7 +14,7 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from plurimus.wire import rtrequests, rtrules
 from plurimus.wire.netlink import WireError
-from plurimus.wire.rtnetlink import Route
+from plurimus.wire.rtnetlink import IPAddress, Route
 from plurimus.wire.rtrules import Rule, WholeRoute
 
 from .test_rtnetlink import address_of, decoded, encoded, some_routes
@@ -131,3 +131,17 @@ def test_a_damaged_rule_raises_nothing_but_wire_error(rule: Rule, data: st.DataO
         rtrules.rule(bytes(payload))
     except WireError:
         return
+
+
+@given(
+    st.one_of(
+        st.tuples(st.ip_addresses(v=4), st.ip_addresses(v=4)), st.tuples(st.ip_addresses(v=6), st.ip_addresses(v=6))
+    )
+)
+def test_the_route_between_two_addresses_is_asked_for(pair: tuple[IPAddress, IPAddress]) -> None:
+    source, destination = pair
+    message = decoded(rtmsg, rtrules.get_route(source, destination))
+    bits = source.max_prefixlen
+    assert (message["family"], message["src_len"], message["dst_len"]) == (2 if bits == 32 else 10, bits, bits)
+    assert address_of(message.get("src")) == source
+    assert address_of(message.get("dst")) == destination
