@@ -9,7 +9,7 @@ _NAMED = ("run/netns", "var/run/netns", "run/docker/netns")
 
 
 def reachable(root: Path) -> list[str]:
-    """A path of each namespace that has a name or a process on the node whose files are below `root`, but this one's."""
+    """A path of each namespace, but this one, that has a name or a process on the node with its files below `root`."""
     seen = {_identity(Path("/proc/thread-self/ns/net"))}
     found = []
     for path in _candidates(root):

@@ -11,6 +11,7 @@ from plurimus.drivers.call import Driver
 from plurimus.drivers.inprocess import InProcess
 from plurimus.drivers.ipam import Ipam
 from plurimus.drivers.sbr import Sbr
+from plurimus.drivers.sriov import Sriov
 
 
 def plugins(config: DaemonConfig, *, chroot: str = "") -> Plugins:
@@ -26,4 +27,4 @@ def plugins(config: DaemonConfig, *, chroot: str = "") -> Plugins:
 
 def drivers(root: Path, ipam: Ipam) -> dict[str, Driver]:
     """Every driver, by the type it stands for; `root` is where this node's files are."""
-    return {"sbr": Sbr()}
+    return {"sbr": Sbr(), "sriov": Sriov(root, ipam)}

@@ -22,7 +22,7 @@ NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_chara
 def test_a_device_is_understood_with_its_place_and_all_its_names(name: str, others: list[str]) -> None:
     names = {"attrs": [("IFLA_ALT_IFNAME", other) for other in others]}
     told = [
-        ("IFLA_IFNAME", name), ("IFLA_ADDRESS", "02:00:00:00:00:01"), 
+        ("IFLA_IFNAME", name), ("IFLA_ADDRESS", "02:00:00:00:00:01"),
         ("IFLA_PHYS_PORT_NAME", "p0"), ("IFLA_PARENT_DEV_NAME", "0000:01:10.0"), ("IFLA_PROP_LIST", names),
     ]  # fmt: skip
     payload = encoded(ifinfmsg, {"index": 3, "flags": 0x41, "change": 0, "attrs": told})

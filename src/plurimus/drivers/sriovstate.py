@@ -1,0 +1,266 @@
+"""What is on disk about the VFs of this node's pods, in the files of the plugin and in its form.
+
+For each attachment what its VF was before; for each VF in use, in a file named by its PCI address, the namespace it
+was given to.  The plugin reads what is written here, and what it wrote is read here.  One key more, `plurimus`, says
+what the plugin does not keep: whose the VF is.
+
+RDMA spec sections 1.5, 1.7 and 1.8.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from plurimus.adapters import files
+from plurimus.adapters.sysfs import is_pci_address
+from plurimus.cni import gojson
+from plurimus.cni.errors import AttachmentError, Code
+from plurimus.drivers.sriovconf import Settings
+from plurimus.wire.rtvfs import LINK_STATES, VLAN_PROTOCOLS, Aspect, VirtualFunction
+
+FOLDER = "var/lib/cni/sriov"
+LOCK_TIMEOUT = 60.0
+_PAUSE = 0.02
+_OURS = "plurimus"
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A VF in use: whose it is, and what it was.
+
+    `netns` is empty where the plugin wrote this.  `home`, `mac`, `mtu` and `alternatives` are those of its interface on
+    the host; `home` is empty for a VF without one, which a userspace driver has.  `original` is what its PF had set,
+    `changed` what of it is restored; `physical` is the name of the PF's interface.
+    """
+
+    container_id: str
+    ifname: str
+    device: str
+    physical: str
+    original: VirtualFunction
+    changed: frozenset[Aspect] = frozenset()
+    netns: str = ""
+    network: str = ""
+    home: str = ""
+    mac: str = ""
+    mtu: int = 0
+    alternatives: tuple[str, ...] = ()
+
+    @property
+    def userspace(self) -> bool:
+        return not self.home
+
+    @property
+    def owner(self) -> tuple[str, str]:
+        return self.container_id, self.ifname
+
+
+class _Original(msgspec.Struct, frozen=True, rename="pascal"):
+    host_if_name: str = msgspec.field(default="", name="HostIFName")
+    spoof_chk: bool = False
+    trust: bool = False
+    admin_mac: str = msgspec.field(default="", name="AdminMAC")
+    effective_mac: str = msgspec.field(default="", name="EffectiveMAC")
+    vlan: int = 0
+    vlan_qos: int = msgspec.field(default=0, name="VlanQoS")
+    vlan_proto: int = 0
+    min_tx_rate: int = 0
+    max_tx_rate: int = 0
+    link_state: int = 0
+    mtu: int = msgspec.field(default=0, name="MTU")
+
+
+class _Owner(msgspec.Struct, frozen=True, rename="camel"):
+    container_id: str = msgspec.field(default="", name="containerID")
+    ifname: str = ""
+    netns: str = ""
+    alternatives: list[str] = []
+
+
+class _File(msgspec.Struct, frozen=True):
+    """The plugin's file, the keys of it that are read; an aspect was changed where its key has a value."""
+
+    device: str = msgspec.field(name="deviceID")
+    physical: str = msgspec.field(default="", name="Master")
+    index: int = msgspec.field(default=0, name="VFID")
+    original: _Original = msgspec.field(default=_Original(), name="OrigVfState")
+    name: str = ""
+    vlan: int | None = None
+    min_tx_rate: int | None = None
+    max_tx_rate: int | None = None
+    spoofchk: str = ""
+    trust: str = ""
+    link_state: str = ""
+    plurimus: _Owner = _Owner()
+
+
+def encode(saved: Saved, settings: Settings, conf: dict[str, Any]) -> bytes:
+    """The file of `saved`; `conf` is the configuration it was made by, of which little is kept."""
+    original, values = saved.original, settings.values
+    document: dict[str, Any] = {key: conf[key] for key in ("cniVersion", "name", "type") if key in conf}
+    ipam = conf.get("ipam")
+    document["ipam"] = {"type": ipam.get("type", "")} if isinstance(ipam, dict) else {}
+    document |= {
+        "deviceID": saved.device, "Master": saved.physical, "VFID": original.index, "MAC": settings.mac,
+        "MTU": saved.mtu, "runtimeConfig": {},
+        "vlan": values.get("vlan"), "vlanQoS": values.get("qos"), "vlanProto": _protocol(values.get("protocol")),
+        "min_tx_rate": values.get("min_rate"), "max_tx_rate": values.get("max_rate"),
+    }  # fmt: skip
+    for key in ("spoofchk", "trust"):
+        if key in values:
+            document[key] = "on" if values[key] else "off"
+    if "link_state" in values:
+        document["link_state"] = LINK_STATES[int(str(values["link_state"]))]
+    document["OrigVfState"] = msgspec.to_builtins(
+        _Original(
+            saved.home, bool(original.spoofchk), bool(original.trust), original.mac, saved.mac, original.vlan,
+            original.qos, original.protocol, original.min_rate, original.max_rate, original.link_state, saved.mtu,
+        )
+    )  # fmt: skip
+    owner = _Owner(saved.container_id, saved.ifname, saved.netns, list(saved.alternatives))
+    document[_OURS] = msgspec.to_builtins(owner)
+    return gojson.encode(document).encode()
+
+
+def decode(content: bytes, name: str) -> Saved:
+    """What a file called `name` says, whichever of both wrote it.
+
+    Raises:
+        ValueError: it is no such file.
+    """
+    found = gojson.convert(gojson.decode_object(content), _File)
+    if not is_pci_address(found.device):
+        raise ValueError(f"deviceID is {found.device!r}, expected a PCI address")
+    before = found.original
+    function = VirtualFunction(
+        found.index, before.admin_mac, before.vlan, before.vlan_qos, before.vlan_proto or VLAN_PROTOCOLS["802.1q"],
+        before.spoof_chk, before.trust, before.link_state, before.min_tx_rate, before.max_tx_rate,
+    )  # fmt: skip
+    container_id, _, ifname = name.partition("-")
+    rates = found.min_tx_rate is not None or found.max_tx_rate is not None
+    given: dict[Aspect, object] = {
+        "vlan": found.vlan is not None, "rate": rates, "spoofchk": found.spoofchk, "trust": found.trust,
+        "link_state": found.link_state, "mac": before.admin_mac,
+    }  # fmt: skip
+    return Saved(
+        found.plurimus.container_id or container_id,
+        found.plurimus.ifname or ifname,
+        found.device,
+        found.physical,
+        function,
+        frozenset(aspect for aspect, value in given.items() if value),
+        found.plurimus.netns,
+        found.name,
+        before.host_if_name,
+        before.effective_mac,
+        before.mtu,
+        tuple(found.plurimus.alternatives),
+    )
+
+
+def _protocol(number: object) -> str | None:
+    return next((name for name, value in VLAN_PROTOCOLS.items() if value == number), None)
+
+
+class StateFiles:
+    """The files below `root`; a lock is waited for `timeout` seconds."""
+
+    def __init__(self, root: Path, *, timeout: float = LOCK_TIMEOUT) -> None:
+        self._folder = root / FOLDER
+        self._devices = self._folder / "pci"
+        self._locks = self._devices / "vf_lock"
+        self._timeout = timeout
+
+    def load(self, container_id: str, ifname: str) -> Saved | None:
+        """What was saved of an attachment; None where there is nothing, or what there is cannot be read."""
+        found = self._read(self._path(container_id, ifname))
+        return None if found is None else replace(found, container_id=container_id, ifname=ifname)
+
+    def all(self) -> list[Saved]:
+        """Everything that was saved and can be read."""
+        try:
+            paths = sorted(path for path in self._folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise files.io_error(self._folder, "read", error) from error
+        return [found for path in paths if (found := self._read(path)) is not None]
+
+    def save(self, saved: Saved, settings: Settings, conf: dict[str, Any]) -> None:
+        """Write durably what the VF was, and that it is taken."""
+        files.replace(self._path(*saved.owner), encode(saved, settings, conf), durable=True)
+        files.replace(self._devices / saved.device, saved.netns.encode(), durable=True)
+
+    def forget(self, owner: tuple[str, str]) -> None:
+        self._unlink(self._path(*owner))
+
+    def allocated(self, device: str) -> str:
+        """The path of the namespace a VF was given to; empty where it is free."""
+        try:
+            return (self._devices / device).read_bytes().decode(errors="surrogateescape").strip()
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise files.io_error(self._devices / device, "read", error) from error
+
+    def free(self, device: str) -> None:
+        self._unlink(self._devices / device)
+
+    @asynccontextmanager
+    async def hold(self, device: str) -> AsyncIterator[None]:
+        """Hold the lock of a VF, which the plugin takes, too.
+
+        Raises:
+            AttachmentError: code 11; others held it all the time.
+        """
+        for folder in (self._folder, self._devices, self._locks):
+            files.make_folder(folder)
+        path = self._locks / f"{device}.lock"
+        handle = files.lock(path)
+        try:
+            async with asyncio.timeout(self._timeout):
+                while handle is None:
+                    await asyncio.sleep(_PAUSE)
+                    handle = files.lock(path)
+        except TimeoutError as error:
+            raise AttachmentError(
+                f"VF {device} is held by another request, which did not end within {self._timeout:g} s ({path})",
+                code=Code.TRY_AGAIN_LATER,
+            ) from error
+        try:
+            yield
+        finally:
+            os.close(handle)
+
+    def _path(self, container_id: str, ifname: str) -> Path:
+        return self._folder / f"{container_id}-{ifname}"
+
+    def _read(self, path: Path) -> Saved | None:
+        try:
+            return decode(path.read_bytes(), path.name)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise files.io_error(path, "read", error) from error
+        except ValueError as error:
+            _log.warning("the saved state of a VF cannot be read", path=str(path), reason=str(error))
+            return None
+
+    def _unlink(self, path: Path) -> None:
+        try:
+            path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                files.sync_folder(path.parent)
+        except OSError as error:
+            raise files.io_error(path, "remove", error) from error

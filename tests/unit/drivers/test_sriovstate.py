@@ -1,0 +1,129 @@
+"""Files about VFs: those of the plugin are read, and the plugin reads ours."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plurimus.drivers import sriovconf, sriovstate
+from plurimus.drivers.call import Call
+from plurimus.drivers.sriovstate import FOLDER, Saved
+from plurimus.wire.rtvfs import VirtualFunction
+
+from .sriovfakes import POD, Node, address, device
+
+POD_ID = "3f" * 32
+PLUGINS = {
+    "cniVersion": "0.3.1", "name": "rail", "type": "sriov", "ipam": {"type": "static"}, "dns": {},
+    "RawPrevResult": None,
+    "OrigVfState": {"HostIFName": "eth1", "SpoofChk": True, "Trust": False, "AdminMAC": "00:00:00:00:00:00",
+                    "EffectiveMAC": "0a:00:00:00:00:0b", "Vlan": 0, "VlanQoS": 0, "VlanProto": 33024, "MinTxRate": 0,
+                    "MaxTxRate": 0, "LinkState": 0, "MTU": 1500},
+    "Master": "pf0", "MAC": "", "MTU": 1500, "vlan": 100, "vlanQoS": 0, "vlanProto": "802.1q",
+    "deviceID": "0000:01:10.1", "VFID": 1, "min_tx_rate": None, "max_tx_rate": None, "trust": "on",
+    "runtimeConfig": {}, "logLevel": "info",
+}  # fmt: skip
+"""What the plugin writes for a pod with `vlan` and `trust`."""
+
+
+def of_the_plugin(node: Node, **more: Any) -> None:
+    """The node as the plugin leaves it after an ADD."""
+    folder = node.root / FOLDER
+    (folder / "pci").mkdir(parents=True)
+    (folder / f"{POD_ID}-net1").write_text(json.dumps({**PLUGINS, **more}))
+    (folder / "pci" / address(1)).write_text(POD)
+
+
+async def test_a_pod_of_the_plugin_is_deleted_by_the_driver(tmp_path: Path) -> None:
+    made, node = Node(tmp_path / "made"), Node(tmp_path / "node")
+    before = node.kernel.state()
+    await made.call("ADD", vlan=100, trust="on")
+    node.kernel.spaces, node.kernel.vfs = made.kernel.spaces, made.kernel.vfs
+    of_the_plugin(node)
+    await node.call("DEL", pod=POD_ID, vlan=100, trust="on")
+    assert node.kernel.state() == before
+    assert node.left() == []
+
+
+async def test_a_pod_of_the_plugin_with_a_userspace_driver_is_deleted_at_once(tmp_path: Path) -> None:
+    node = Node(tmp_path, driver="vfio-pci")
+    node.kernel.spaces[None] = node.kernel.spaces[None][:1]
+    of_the_plugin(node, OrigVfState={**PLUGINS["OrigVfState"], "HostIFName": "", "EffectiveMAC": "", "MTU": 0})
+    await node.call("DEL", pod=POD_ID, vlan=100)
+    assert node.left() == []
+    assert node.kernel.changes == []
+
+
+@pytest.mark.parametrize("netns", [POD, ""])
+async def test_a_vf_the_plugin_gave_to_another_pod_is_not_touched(tmp_path: Path, netns: str) -> None:
+    node = Node(tmp_path)
+    of_the_plugin(node)
+    (node.root / FOLDER / ("4e" * 32 + "-net1")).write_text(json.dumps(PLUGINS))
+    (node.root / FOLDER / "pci" / address(1)).write_text("/run/netns/other")
+    before = node.kernel.state()
+    await node.call("DEL", pod=POD_ID, netns=netns)
+    assert node.kernel.state() == before
+    assert node.left() == ["4e" * 32 + "-net1", "pci/0000:01:10.1"]
+
+
+async def test_the_driver_writes_what_the_plugin_does_and_one_key_more(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    await node.call("ADD", vlan=100, trust="on", ipam={}, version="0.3.1")
+    written = json.loads((node.root / FOLDER / "pod-net1").read_bytes())
+    assert written.pop("plurimus") == {"containerID": "pod", "ifname": "net1", "netns": POD, "alternatives": []}
+    plugins = {key: value for key, value in PLUGINS.items() if key not in ("dns", "RawPrevResult", "logLevel")}
+    assert written == plugins | {"ipam": {"type": ""}}
+    assert (node.root / FOLDER / "pci" / address(1)).read_text() == POD
+
+
+async def test_files_and_folders_are_for_root_only(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    await node.call("ADD")
+    folder = node.root / FOLDER
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder / "pod-net1", folder / "pci" / address(1))]
+    assert modes == [0o700, 0o600, 0o600]
+
+
+async def test_a_file_that_cannot_be_read_is_none_and_in_nobodys_way(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    await node.call("ADD")
+    (node.root / FOLDER / "pod-net1").write_text("{")
+    node.kernel.spaces[POD] = [device(1, "lo")]
+    await node.call("DEL")
+    assert node.files.all() == []
+
+
+TEXT = st.text(st.characters(codec="ascii", min_codepoint=48, max_codepoint=122), min_size=1, max_size=12)
+
+
+@given(
+    st.builds(
+        VirtualFunction, st.integers(0, 255), mac=st.just("02:00:00:00:00:01"), vlan=st.integers(0, 4094),
+        qos=st.integers(0, 7), protocol=st.sampled_from([0x8100, 0x88A8]), spoofchk=st.booleans(), trust=st.booleans(),
+        link_state=st.integers(0, 2), min_rate=st.integers(0, 9), max_rate=st.integers(0, 9),
+    ),
+    st.fixed_dictionaries({}, optional={"vlan": st.integers(0, 4094), "max_tx_rate": st.integers(0, 9),
+                                        "trust": st.sampled_from(["on", "off"]), "spoofchk": st.just("off"),
+                                        "link_state": st.sampled_from(["auto", "disable"])}),
+    TEXT, TEXT, st.lists(TEXT),
+)  # fmt: skip
+def test_what_was_saved_is_read_again(
+    original: VirtualFunction, conf: dict[str, Any], home: str, netns: str, names: list[str]
+) -> None:
+    call = Call("ADD", conf={"name": "rail", "deviceID": "0000:01:10.1", **conf})
+    settings = sriovconf.read(call)
+    saved = Saved("pod-1", "net-1", "0000:01:10.1", "pf0", original, frozenset({*settings.aspects, "mac"}), netns,
+                  "rail", home, "02:00:00:00:00:02", 1500, tuple(names))  # fmt: skip
+    assert sriovstate.decode(sriovstate.encode(saved, settings, dict(call.conf)), "pod-1-net-1") == saved
+
+
+@given(st.binary(max_size=60) | st.recursive(st.none() | st.integers(), st.lists).map(lambda x: json.dumps(x).encode()))
+def test_what_is_no_such_file_is_a_value_error(content: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever says so
+        sriovstate.decode(content, "pod-net1")
