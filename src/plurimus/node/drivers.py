@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from plurimus.adapters.plugins import Executables
+from plurimus.adapters.rdmadevices import RdmaDevices
 from plurimus.core.config import DaemonConfig
 from plurimus.core.ports import Plugins
 from plurimus.drivers.call import Driver
 from plurimus.drivers.inprocess import InProcess
 from plurimus.drivers.ipam import Ipam
+from plurimus.drivers.rdma import Rdma
+from plurimus.drivers.rdmastate import SavedDevices
 from plurimus.drivers.sbr import Sbr
 from plurimus.drivers.sriov import Sriov
 
@@ -27,4 +30,4 @@ def plugins(config: DaemonConfig, *, chroot: str = "") -> Plugins:
 
 def drivers(root: Path, ipam: Ipam) -> dict[str, Driver]:
     """Every driver, by the type it stands for; `root` is where this node's files are."""
-    return {"sbr": Sbr(), "sriov": Sriov(root, ipam)}
+    return {"rdma": Rdma(RdmaDevices(root), SavedDevices(root)), "sbr": Sbr(), "sriov": Sriov(root, ipam)}
