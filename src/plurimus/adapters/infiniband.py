@@ -9,13 +9,20 @@ kernel: Documentation/ABI/stable/sysfs-class-infiniband; RDMA spec section 8.1.
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 
-from plurimus.model.rdma import Gid, Port
+from plurimus.model.rdma import Function, Gid, Port
 
 _CLASS = "class/infiniband"
 _BUSES = ("pci", "auxiliary")
+_PCI = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 _EMPTY = ipaddress.IPv6Address(0)
+
+
+def is_loaded(sys: Path) -> bool:
+    """Whether this node has RDMA devices, or could have some: the kernel's RDMA core is loaded."""
+    return (sys / _CLASS).is_dir()
 
 
 def functions(sys: Path, device_id: str) -> list[Path]:
@@ -36,6 +43,18 @@ def of_function(sys: Path, device_id: str) -> list[str]:
 def function_of_interface(sys: Path, interface: str) -> str:
     """The name of the function behind an interface of that namespace; empty where there is none."""
     return _target(sys / "class/net" / interface / "device")
+
+
+def function(sys: Path, device_id: str) -> Function | None:
+    """A function, and where it is; None where there is no such."""
+    found = functions(sys, device_id)
+    if not found:
+        return None
+    path = found[0]
+    pci = path if _PCI.fullmatch(path.name) else _parent(path)
+    if pci is None:
+        return Function(path.name)
+    return Function(path.name, pci.name, _target(pci / "physfn"), _number(pci / "numa_node"))
 
 
 def of_software(sys: Path) -> list[str]:
@@ -71,6 +90,20 @@ def _gids(port: Path) -> list[Gid]:
             kind, netdev = (_text(port / "gid_attrs" / what / str(index)) for what in ("types", "ndevs"))
             found.append(Gid(index, gid.exploded, kind, netdev))
     return found
+
+
+def _parent(path: Path) -> Path | None:
+    """The PCI function an auxiliary one is part of."""
+    try:
+        return next((parent for parent in path.resolve().parents if _PCI.fullmatch(parent.name)), None)
+    except OSError:
+        return None
+
+
+def _number(path: Path) -> int | None:
+    """None for what is no number, and for -1, which says that there is none."""
+    text = _text(path)
+    return int(text) if text.isdecimal() else None
 
 
 def _names(folder: Path) -> list[str]:

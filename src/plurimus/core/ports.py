@@ -21,6 +21,7 @@ from plurimus.model.deviceinfo import DeviceInfo
 from plurimus.model.event import Event
 from plurimus.model.ippool import Change, Pool, Reservation, SlicePool
 from plurimus.model.pod import Pod
+from plurimus.model.rdma import Seen
 
 
 class Cluster(Protocol):
@@ -70,6 +71,29 @@ class DeviceInfos(Protocol):
 
     async def remove(self, path: str) -> None:
         """Remove the file; a missing one is fine."""
+
+
+class RdmaFacts(Protocol):
+    """What is behind the interfaces of a pod on this node."""
+
+    async def look(self, netns: str, interfaces: Mapping[str, str]) -> Mapping[str, Seen]:
+        """What the namespace shows now, by interface; `interfaces` have their device IDs, or empty ones.
+
+        Nothing where this node has no RDMA.
+        """
+
+
+class PodFolders(Protocol):
+    """Files for the containers of a pod, in a folder named by its UID."""
+
+    async def store(self, uid: str, container_id: str, content: Mapping[str, bytes]) -> None:
+        """Have these files, and no others, in the folder, as those of this sandbox of the pod."""
+
+    async def remove(self, uid: str, container_id: str) -> None:
+        """Remove the folder, unless it is another sandbox's by now; a missing one is fine."""
+
+    async def sweep(self, living: Collection[str]) -> None:
+        """Remove the folders of all sandboxes that are not among the container IDs `living`."""
 
 
 class Plugins(Protocol):

@@ -31,17 +31,35 @@ class Port(msgspec.Struct, frozen=True):
     gids: tuple[Gid, ...] = ()
 
 
+class Function(msgspec.Struct, frozen=True):
+    """The PCI or auxiliary function behind an interface, as it is called; `pci` is its own address or its parent's.
+
+    `pf_pci` is the physical function of a virtual one; `numa_node` is None where the platform does not say.
+    """
+
+    name: str
+    pci: str = ""
+    pf_pci: str = ""
+    numa_node: int | None = None
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What a pod's namespace shows behind one of its interfaces: the ports of all RDMA devices there are."""
+
+    function: Function | None = None
+    ports: tuple[Port, ...] = ()
+
+
 class RdmaDevice(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """The RDMA device of one interface: the block `rdma` of its device information.
 
-    `gid` is the entry for the interface's address, RoCE version 2 where the port is Ethernet; both `gid` and
+    `gid` is the entry of the GID table for the interface's address, RoCE version 2 where the port is Ethernet; it and
     `gid_index` are absent where the port has no such entry.  `netdev` is the interface the entry names.
     """
 
     device: str
     port: int
     link_layer: str = ""
-    state: str = ""
     netdev: str = ""
     gid: str = ""
     gid_index: int | None = None
@@ -49,10 +67,7 @@ class RdmaDevice(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
 
 
 class RdmaInterface(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """One interface of a pod and what is behind it, as `rdma.json` lists them.
-
-    `device_id`, `pci` and `pf_pci` are addresses; `numa_node` is absent where the platform does not say.
-    """
+    """One interface of a pod and what is behind it, as `rdma.json` lists them."""
 
     interface: str
     network: str

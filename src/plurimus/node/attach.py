@@ -21,8 +21,8 @@ from plurimus.cni.errors import PlurimusError, RequestError
 from plurimus.cni.result import Result
 from plurimus.core import order, record, routes
 from plurimus.core.plan import Attachment, Plan
-from plurimus.core.ports import DeviceInfos, Kernel, Records
-from plurimus.node import deviceinfo
+from plurimus.core.ports import DeviceInfos, Kernel, PodFolders, Records
+from plurimus.node import deviceinfo, rdmafacts
 from plurimus.node.chain import Chain
 from plurimus.node.together import in_order, to_the_end
 
@@ -33,10 +33,18 @@ class Attacher:
     """Attaches and detaches the attachments of a sandbox for one request, keeping its record true."""
 
     def __init__(
-        self, chain: Chain, records: Records, kernel: Kernel, infos: DeviceInfos, *, side_by_side: bool = True
+        self,
+        chain: Chain,
+        records: Records,
+        kernel: Kernel,
+        infos: DeviceInfos,
+        folders: PodFolders,
+        *,
+        side_by_side: bool = True,
     ) -> None:
         self._chain = chain
         self._infos = infos
+        self._folders = folders
         self._records = records
         self._kernel = kernel
         self._side_by_side = side_by_side
@@ -114,6 +122,8 @@ class Attacher:
             await self.remember(replace(plan, attachments=beside + left))
         except PlurimusError as error:
             errors.append(error)
+        if not beside + left:
+            await rdmafacts.forget(self._folders, plan)
         return errors
 
     async def detach(

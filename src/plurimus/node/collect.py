@@ -5,7 +5,7 @@ Spec section 6.9, with S18 fixed: the runtime's list is the truth, secondary net
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import structlog
 
@@ -35,6 +35,7 @@ async def collect(context: Context, valid: Sequence[ValidAttachment], locks: San
     for container_id in stale:
         async with locks.hold(container_id):
             errors += await _undo(context, container_id)
+    await _sweep(context, {*(attachment.container_id for attachment in valid), *known, *locks.busy()})
     try:
         # a network that is told of less than lives would take the rest away, so this is all or nothing
         default = await planning.default_network(context.netconf, context.world)
@@ -47,6 +48,14 @@ async def collect(context: Context, valid: Sequence[ValidAttachment], locks: San
     for network in core.networks(default.config, plans, cached, pairs):
         errors += await context.chain.collect(network.config, network.arguments())
     return errors
+
+
+async def _sweep(context: Context, living: Collection[str]) -> None:
+    """Remove the folders of pods of which nothing else is left; those of the others went, or go, with their DEL."""
+    try:
+        await context.world.pod_folders.sweep(living)
+    except PlurimusError as error:
+        _log.warning("a pod's folder stays", error=str(error))
 
 
 async def _undo(context: Context, container_id: str) -> list[PlurimusError]:

@@ -27,7 +27,7 @@ from plurimus.core.config import ConfigFile
 from plurimus.core.plan import Plan, PodReference
 from plurimus.core.ports import SandboxLocks
 from plurimus.model.event import Event
-from plurimus.node import collect, planning, publish, recall
+from plurimus.node import collect, planning, publish, rdmafacts, recall
 from plurimus.node.attach import Attacher, shielded_undo
 from plurimus.node.chain import Chain
 from plurimus.node.context import DEFAULTS, Context, Outcome, Request
@@ -78,6 +78,7 @@ class Requests:
             self._world.records(merged.cni_dir),
             self._world.kernel,
             self._world.device_infos,
+            self._world.pod_folders,
             side_by_side=self._config.daemon.side_by_side,
         )
         return Context(env, stdin, merged, self._world, chain, attacher)
@@ -140,6 +141,7 @@ class Requests:
             results = await context.attacher.settle_routes(plan, made)
             default = next((index for index, a in enumerate(plan.attachments) if a.is_default), 0)
             result.dump(made[default], context.stdin.get("cniVersion") or "")  # or the runtime cannot read it
+            await rdmafacts.tell(context.world, plan, results)
             # the file is written while the API server answers
             await both(publish.write_status(context, plan, pod, results), context.attacher.cache())
         except BaseException as error:

@@ -9,11 +9,25 @@ from pathlib import Path
 from plurimus.adapters.confdir import ConfDirectories
 from plurimus.adapters.deviceinfo import DeviceInfoFiles
 from plurimus.adapters.kernel import NamespaceKernel
+from plurimus.adapters.podfolders import RunPodFolders
+from plurimus.adapters.rdmafacts import SysfsRdmaFacts
 from plurimus.adapters.records import RecordFiles
 from plurimus.adapters.results import ResultFiles
 from plurimus.adapters.spool import SpoolFiles
 from plurimus.core.config import ConfigFile
-from plurimus.core.ports import Cluster, ConfDir, DeviceInfos, DeviceSource, Kernel, Plugins, Records, Results, Spool
+from plurimus.core.ports import (
+    Cluster,
+    ConfDir,
+    DeviceInfos,
+    DeviceSource,
+    Kernel,
+    Plugins,
+    PodFolders,
+    RdmaFacts,
+    Records,
+    Results,
+    Spool,
+)
 from plurimus.node import drivers
 
 
@@ -35,6 +49,8 @@ class World:
     confdir: ConfDir
     kernel: Kernel
     device_infos: DeviceInfos
+    rdma: RdmaFacts
+    pod_folders: PodFolders
     records: Callable[[str], Records]
     results: Callable[[str], Results]
     spool: Callable[[str], Spool]
@@ -43,13 +59,16 @@ class World:
 
 def real_world(config: ConfigFile, cluster: Cluster | None, devices: DeviceSource | None, *, chroot: str = "") -> World:
     """This node's world, and the cluster it belongs to; plugins run below `chroot`, where its files are, too."""
+    root = Path(chroot or "/")
     return World(
         cluster=cluster,
         devices=devices,
         plugins=drivers.plugins(config.daemon, chroot=chroot),
         confdir=ConfDirectories(),
         kernel=NamespaceKernel(),
-        device_infos=DeviceInfoFiles(Path(chroot or "/")),
+        device_infos=DeviceInfoFiles(root),
+        rdma=SysfsRdmaFacts(root),
+        pod_folders=RunPodFolders(root),
         records=lambda folder: RecordFiles(Path(folder)),
         results=lambda folder: ResultFiles(Path(folder) / "results"),
         spool=lambda folder: SpoolFiles(Path(folder) / ".spool"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from plurimus.adapters import infiniband
-from plurimus.model.rdma import Gid, Port
+from plurimus.model.rdma import Function, Gid, Port
 
 from . import rdmatree
 
@@ -69,3 +69,33 @@ def test_entries_come_in_the_order_of_their_numbers_and_a_malformed_one_not_at_a
     rdmatree.port(tmp_path, "rxe0", gids=used, size=12)
     (only,) = infiniband.ports(tmp_path, "rxe0")
     assert [gid.index for gid in only.gids] == [2, 10]
+
+
+def test_a_function_says_where_it_is(tmp_path: Path) -> None:
+    pf, vf = "0000:3b:00.0", "0000:3b:02.3"
+    rdmatree.function(tmp_path, "pci", pf)
+    folder = rdmatree.function(tmp_path, "pci", vf)
+    (folder / "physfn").symlink_to(f"../{pf}")
+    (folder / "numa_node").write_text("1\n")
+    assert infiniband.function(tmp_path, vf.upper()) == Function(vf, vf, pf, 1)
+    assert infiniband.function(tmp_path, pf) == Function(pf, pf)
+    (folder / "numa_node").write_text("-1\n")
+    assert infiniband.function(tmp_path, vf) == Function(vf, vf, pf)
+    assert infiniband.function(tmp_path, "0000:3b:02.4") is None
+
+
+def test_an_auxiliary_function_is_where_its_parent_is(tmp_path: Path) -> None:
+    parent = rdmatree.function(tmp_path, "pci", "0000:3b:00.0")
+    (parent / "numa_node").write_text("0\n")
+    rdmatree.function(tmp_path, "auxiliary", "0000:3b:00.0/mlx5_core.sf.4")
+    (tmp_path / "bus/auxiliary/devices").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "bus/auxiliary/devices/mlx5_core.sf.4").symlink_to(parent / "mlx5_core.sf.4")
+    assert infiniband.function(tmp_path, "mlx5_core.sf.4") == Function("mlx5_core.sf.4", "0000:3b:00.0", "", 0)
+    rdmatree.function(tmp_path, "auxiliary", "alone.1")
+    assert infiniband.function(tmp_path, "alone.1") == Function("alone.1")
+
+
+def test_a_node_has_rdma_once_a_driver_is_loaded(tmp_path: Path) -> None:
+    assert not infiniband.is_loaded(tmp_path)
+    (tmp_path / "class/infiniband").mkdir(parents=True)
+    assert infiniband.is_loaded(tmp_path)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from plurimus.cni import cache
 from plurimus.cni.cache import CachedAttachment
 from plurimus.cni.errors import AttachmentError, PlurimusError
 from plurimus.model.deviceinfo import DeviceInfo
+from plurimus.model.rdma import Seen
 
 
 class FakeRecords:
@@ -135,3 +136,44 @@ class FakeDeviceInfos:
     def _fail(self, method: str) -> None:
         if method in self.errors:
             raise AttachmentError(self.errors[method].msg)
+
+
+class FakeRdmaFacts:
+    """Implements `ports.RdmaFacts`: `answers` are given one after another, the last again and again."""
+
+    def __init__(self) -> None:
+        self.answers: list[dict[str, Seen]] = []
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.error: PlurimusError | None = None
+
+    async def look(self, netns: str, interfaces: Mapping[str, str]) -> Mapping[str, Seen]:
+        self.asked.append((netns, dict(interfaces)))
+        if self.error is not None:
+            raise self.error
+        now = self.answers.pop(0) if len(self.answers) > 1 else (self.answers or [{}])[0]
+        return {name: seen for name, seen in now.items() if name in interfaces}
+
+
+class FakePodFolders:
+    """Implements `ports.PodFolders`: the owner and the files of each UID."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, tuple[str, dict[str, bytes]]] = {}
+        self.error: PlurimusError | None = None
+
+    async def store(self, uid: str, container_id: str, content: Mapping[str, bytes]) -> None:
+        self._fail()
+        self.files[uid] = (container_id, dict(content))
+
+    async def remove(self, uid: str, container_id: str) -> None:
+        self._fail()
+        if self.files.get(uid, ("",))[0] == container_id:
+            del self.files[uid]
+
+    async def sweep(self, living: Collection[str]) -> None:
+        self._fail()
+        self.files = {uid: kept for uid, kept in self.files.items() if kept[0] in living}
+
+    def _fail(self) -> None:
+        if self.error is not None:
+            raise self.error

@@ -21,7 +21,7 @@ from plurimus.node.request import Requests
 from plurimus.node.world import World
 
 from .fakes import FakeCluster, FakeKernel, FakePlugins
-from .stores import FakeDeviceInfos, FakeRecords, FakeResults, FakeSpool
+from .stores import FakeDeviceInfos, FakePodFolders, FakeRdmaFacts, FakeRecords, FakeResults, FakeSpool
 
 CONTAINER = "cid1"
 NETNS = "/run/netns/pod"
@@ -41,6 +41,7 @@ class Node:
         self.cluster, self.plugins = FakeCluster(), FakePlugins()
         self.kernel = FakeKernel(self.plugins)
         self.infos = FakeDeviceInfos()
+        self.rdma, self.folders = FakeRdmaFacts(), FakePodFolders()
         self.stores: dict[str, tuple[FakeRecords, FakeResults, FakeSpool]] = defaultdict(
             lambda: (FakeRecords(), FakeResults(), FakeSpool())
         )
@@ -59,6 +60,8 @@ class Node:
             confdir=ConfDirectories(),
             kernel=self.kernel,
             device_infos=self.infos,
+            rdma=self.rdma,
+            pod_folders=self.folders,
             records=lambda folder: self.stores[folder][0],
             results=lambda folder: self.stores[folder][1],
             spool=lambda folder: self.stores[folder][2],
@@ -146,4 +149,4 @@ class Node:
     def left(self) -> list[object]:
         """All that is left of any sandbox: in the kernel, on record, in the result cache, in the spool."""
         stores = [found for triple in self.stores.values() for store in triple for found in store.files]
-        return [*self.plugins.attached, *stores]
+        return [*self.plugins.attached, *stores, *self.folders.files]
