@@ -1,6 +1,6 @@
 """Build programs that tests and measurements run beside ours from their Go modules.
 
-The real Multus, whereabouts, Helm's engine, the reference plugins.
+The real Multus, whereabouts, sriov-cni, rdma-cni, Helm's engine, the reference plugins.
 
 usage: build_peers.py OUTPUT [PEER]
 
@@ -48,6 +48,8 @@ PEERS = {
     "whereabouts": Peer(
         TESTS / "cluster/whereabouts", {"whereabouts": "github.com/k8snetworkplumbingwg/whereabouts/cmd"}
     ),
+    "sriov": Peer(TESTS / "vm/peers/sriov", {"sriov": "github.com/intel/sriov-cni/cmd/sriov"}),
+    "rdma": Peer(TESTS / "vm/peers/rdma", {"rdma": "github.com/k8snetworkplumbingwg/rdma-cni/cmd/rdma"}),
     "helm": Peer(TESTS / "cluster/helm", {"render": "."}),
     "plugins": Peer(
         TESTS.parent / "bench/plugins",
