@@ -74,3 +74,31 @@ DEVICE_PLUGIN = _messages(
     },
 )
 """k8s.io/kubelet: pkg/apis/deviceplugin/v1beta1."""
+
+PLUGIN_REGISTRATION = _messages(
+    "pluginregistration",
+    {
+        "InfoRequest": "",
+        "PluginInfo": "1 type string, 2 name string, 3 endpoint string, 4 supported_versions *string",
+        "RegistrationStatus": "1 plugin_registered bool, 2 error string",
+        "RegistrationStatusResponse": "",
+    },
+)
+"""k8s.io/kubelet: pkg/apis/pluginregistration/v1."""
+
+DRA = _messages(
+    "k8s.io.kubelet.pkg.apis.dra.v1",
+    {
+        "Claim": "1 namespace string, 2 uid string, 3 name string",
+        "NodePrepareResourcesRequest": "1 claims *Claim",
+        "NodePrepareResourcesResponse": "1 claims *Prepared",
+        "Prepared": "1 key string, 2 value NodePrepareResourceResponse",
+        "NodePrepareResourceResponse": "1 devices *Device, 2 error string",
+        "Device": "1 request_names *string, 2 pool_name string, 3 device_name string, 4 cdi_device_ids *string",
+        "NodeUnprepareResourcesRequest": "1 claims *Claim",
+        "NodeUnprepareResourcesResponse": "1 claims *Unprepared",
+        "Unprepared": "1 key string, 2 value NodeUnprepareResourceResponse",
+        "NodeUnprepareResourceResponse": "1 error string",
+    },
+)
+"""k8s.io/kubelet: pkg/apis/dra/v1; a map is on the wire what a list of its keys and values is."""

@@ -57,10 +57,10 @@ def allocate(admin: Client, namespace: str, name: str, results: Mapping[str, tup
 
 
 def claiming(name: str, namespace: str, containers: Mapping[str, Sequence[str]], named: Mapping[str, str | None],
-             node: str) -> Object:  # fmt: skip
-    """A pod whose `containers` use claims; `named` are those it names itself, those with None are of a template."""
+             node: str = "") -> Object:  # fmt: skip
+    """A pod whose `containers` use claims: those it names itself, and with None those of a template of that name."""
     spec = [
-        {"name": entry, "resourceClaimName": claim} if claim else {"name": entry, "resourceClaimTemplateName": "t"}
+        {"name": entry, "resourceClaimName": claim} if claim else {"name": entry, "resourceClaimTemplateName": entry}
         for entry, claim in named.items()
     ]
     made = objects.pod(name, namespace, nodeName=node, resourceClaims=spec)
@@ -70,6 +70,18 @@ def claiming(name: str, namespace: str, containers: Mapping[str, Sequence[str]],
         for container, entries in containers.items()
     ]
     return made
+
+
+def template(name: str, namespace: str, device_class: str, *ids: str) -> Object:
+    """What a claim of each pod is made from: these devices, each by a request of its own."""
+    requests = []
+    for number, each in enumerate(ids):
+        group, _, attribute = DEVICE_ID.partition("/")
+        chosen = {"cel": {"expression": f"device.attributes['{group}'].{attribute} == '{each}'"}}
+        requests.append({"name": f"r{number}", "exactly": {"deviceClassName": device_class, "selectors": [chosen]}})
+    metadata = {"name": name, "namespace": namespace}
+    spec = {"spec": {"devices": {"requests": requests}}}
+    return {"apiVersion": VERSION, "kind": "ResourceClaimTemplate", "metadata": metadata, "spec": spec}
 
 
 def write_status(admin: Client, namespace: str, name: str, **status: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from . import images
 from .client import Client, Object, Refused
 
-_PLURALS = {"NetworkAttachmentDefinition": "network-attachment-definitions"}
+_PLURALS = {"NetworkAttachmentDefinition": "network-attachment-definitions", "DeviceClass": "deviceclasses"}
 GROUP = "k8s.cni.cncf.io"
 _numbers = count(1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -25,36 +25,39 @@ DEVICES = {"0000:03:02.0": [0], "0000:03:02.1": [0], "0000:03:0a.0": [0, 1], "00
 _VERSION = "v1beta1"
 
 
-def wanting(name: str, namespace: str, networks: str, *devices: int) -> Object:
-    """A pod with one container for each number, which requests so many of the devices."""
+def wanting(name: str, namespace: str, networks: Any, *devices: int | Mapping[str, int]) -> Object:
+    """A pod with one container for each number, which requests so many of the devices, or of those of each resource."""
     made = [
         {
             "name": f"c{index}",
             "image": images.WAITS,
             "imagePullPolicy": "Never",
-            "resources": {"limits": {RESOURCE: str(number)}},
+            "resources": {"limits": {resource: str(number) for resource, number in asked.items()}},
         }
-        for index, number in enumerate(devices)
+        for index, asked in enumerate(each if isinstance(each, Mapping) else {RESOURCE: each} for each in devices)
     ]
     return pod(name, namespace, networks, containers=made)
 
 
-def needing(definition: Object) -> Object:
+def needing(definition: Object, resource: str = RESOURCE) -> Object:
     """The definition, each attachment of which takes one of the devices."""
-    definition["metadata"]["annotations"] = {RESOURCE_NAME: RESOURCE}
+    definition["metadata"]["annotations"] = {RESOURCE_NAME: resource}
     return definition
 
 
 class DevicePlugin:
     """Registered with kubelet within a `with` block, which begins once pods can ask for its devices.
 
-    Its devices are `DEVICES`, NUMA nodes by ID, of `RESOURCE`.  Containers get those that sort last; `allocated` has
+    Its devices are `devices`, NUMA nodes by ID, of `resource`.  Containers get those that sort last; `allocated` has
     what each of them got.
     """
 
-    def __init__(self, admin: Client, node: str) -> None:
+    def __init__(
+        self, admin: Client, node: str, resource: str = RESOURCE, devices: Mapping[str, list[int]] = DEVICES
+    ) -> None:
         self._admin, self._node = admin, node
-        self._socket = FOLDER / f"{RESOURCE.replace('/', '_')}.sock"
+        self._resource, self._devices = resource, devices
+        self._socket = FOLDER / f"{resource.replace('/', '_')}.sock"
         self.allocated: list[list[str]] = []
         self._ends = Event()
         self._workers = ThreadPoolExecutor(4)
@@ -75,7 +78,7 @@ class DevicePlugin:
             # an earlier one's devices are counted for a while
             eventually(self._allocatable, lambda found: found in ("0", None))
             self._register()
-            eventually(self._allocatable, lambda found: found == str(len(DEVICES)))
+            eventually(self._allocatable, lambda found: found == str(len(self._devices)))
         except BaseException:
             self.__exit__()
             raise
@@ -89,7 +92,7 @@ class DevicePlugin:
 
     def _register(self) -> None:
         request = api.RegisterRequest(
-            version=_VERSION, endpoint=self._socket.name, resource_name=RESOURCE, options=self._options()
+            version=_VERSION, endpoint=self._socket.name, resource_name=self._resource, options=self._options()
         )
         with grpc.insecure_channel(f"unix:{FOLDER / 'kubelet.sock'}") as channel:
             register = channel.unary_unary(f"/{_VERSION}.Registration/Register", _bytes, api.Empty.FromString)
@@ -100,7 +103,7 @@ class DevicePlugin:
 
     def _allocatable(self) -> str | None:
         """How many of the devices pods may have, as the node's status says."""
-        found: str | None = self._admin.get(f"/api/v1/nodes/{self._node}")["status"]["allocatable"].get(RESOURCE)
+        found: str | None = self._admin.get(f"/api/v1/nodes/{self._node}")["status"]["allocatable"].get(self._resource)
         return found
 
     def _watch(self, _: Any, __: grpc.ServicerContext) -> Iterator[Any]:
@@ -108,7 +111,7 @@ class DevicePlugin:
             api.Device(
                 ID=each, health="Healthy", topology=api.TopologyInfo(nodes=[api.NUMANode(ID=at) for at in nodes])
             )
-            for each, nodes in DEVICES.items()
+            for each, nodes in self._devices.items()
         ]
         yield api.ListAndWatchResponse(devices=devices)
         self._ends.wait()
