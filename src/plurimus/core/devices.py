@@ -18,6 +18,8 @@ from plurimus.model.definition import RESOURCE_NAME
 from plurimus.model.selection import NetworkSelectionElement
 
 _PCI_ADDRESS = re.compile(r"[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]")
+_AUXILIARY = re.compile(r"\w+\.\w+\.\d+")
+"""The kernel's name of a device on the auxiliary bus, such as a sub-function: `mlx5_core.sf.4`."""
 
 
 class NobodyKnows(ClusterError):
@@ -34,14 +36,14 @@ class Device:
 
     @property
     def key(self) -> str:
-        """A PCI address is one device whoever tells it; any other ID says something within its resource only."""
-        return self.id.lower() if _PCI_ADDRESS.fullmatch(self.id) else f"{self.resource} {self.id}"
+        """What the kernel calls a device is one device whoever tells it; any other ID means one of its resource."""
+        return _of_kernel(self.id) or f"{self.resource} {self.id}"
 
     def suits(self, delegate: Delegate) -> bool:
         wanted, container = _named(delegate.selection)
         return (
             self.resource == delegate.resource_name
-            and wanted.lower() in ("", self.id.lower())
+            and (not wanted or wanted == self.id or _of_kernel(wanted) == self.key)
             and (not container or container in self.containers)
         )
 
@@ -110,7 +112,7 @@ class _Choice:
     def __init__(self, delegates: Sequence[Delegate], allocation: Allocation, pod: str) -> None:
         self._delegates, self._allocation, self._pod = delegates, allocation, pod
         # one that a network without a resource names is in use, too
-        named = {_named(each.selection)[0].lower() for each in delegates if not each.resource_name}
+        named = {_of_kernel(_named(each.selection)[0]) for each in delegates if not each.resource_name}
         usable = [each for each in allocation.devices() if each.key not in named]
         self._options = {
             index: [each for each in usable if each.suits(delegate)]
@@ -174,6 +176,13 @@ class _Choice:
             what += f"; request {resource} in the resources of {'that' if container else 'a'} container of the pod, "
             what += "and check that the device plugin runs on this node"
         return RequestError("; ".join([f"network {delegate.display_name!r} {what}", *self._allocation.unusable]))
+
+
+def _of_kernel(device: str) -> str:
+    """What the kernel calls the device; empty where only a device plugin knows what an ID means."""
+    if _PCI_ADDRESS.fullmatch(device):
+        return device.lower()
+    return device if _AUXILIARY.fullmatch(device) else ""
 
 
 def _named(element: NetworkSelectionElement | None) -> tuple[str, str]:

@@ -19,7 +19,8 @@ from tests.allocations import allocation
 from .builders import delegate
 
 VF, OTHER = "example.com/vf", "example.com/other"
-A, B, C = "0000:03:00.1", "0000:03:00.2", "0000:03:00.a"
+A, B, C = "0000:03:00.1", "0000:03:00.2", "0000:0a:00.3"
+SF = "mlx5_core.sf.4"
 TWO = allocation(loader={VF: ["l1", "l2"]}, trainer={VF: ["t1", "t2"]})
 
 
@@ -47,8 +48,10 @@ def test_a_network_gets_the_device_it_names_and_no_other_does() -> None:
     assert assigned(wanting({"container": "loader"}, {"deviceID": "l1", "container": "loader"}), TWO) == ["l2", "l1"]
 
 
-def test_a_pci_address_is_named_in_any_case() -> None:
+def test_a_pci_address_is_named_in_any_case_and_other_ids_exactly() -> None:
     assert assigned(wanting({"deviceID": C.upper()}), allocation({VF: [B, C]})) == [C]
+    assert assigned(wanting({"deviceID": "a"}), allocation({VF: ["A", "a"]})) == ["a"]
+    assert "names device 'X'" in refused(wanting({"deviceID": "X"}), allocation({VF: ["x", B]}))
 
 
 def test_a_device_the_pod_does_not_have_is_refused_with_those_it_has() -> None:
@@ -92,10 +95,11 @@ def test_a_device_named_for_a_network_without_a_resource_goes_to_no_other() -> N
     assert assigned([*wanting({}), named], allocation({VF: [A, B]})) == [B, ""]
 
 
-def test_a_pci_address_is_one_device_whatever_the_resource() -> None:
+def test_what_the_kernel_names_is_one_device_whatever_the_resource() -> None:
     """S8: two sources may tell the same function under two names; other IDs mean something within their resource."""
     both = [*wanting({}), *wanting({}, resource=OTHER)]
     assert assigned(both, allocation({VF: [A], OTHER: [A, B]})) == [A, B]
+    assert assigned(both, allocation({VF: [SF], OTHER: [SF, A]})) == [SF, A]
     assert assigned(both, allocation({VF: ["0"], OTHER: ["0"]})) == ["0", "0"]
     text = refused(both, allocation({VF: [A], OTHER: [A]}))
     assert f"{A} is of network 'pod-ns/net0'" in text
