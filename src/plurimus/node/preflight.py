@@ -11,7 +11,7 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from plurimus.adapters import infiniband, netnssysfs, podfacts, probe, rping
+from plurimus.adapters import podfacts, probe, rping
 from plurimus.cni.errors import PlurimusError, RequestError
 from plurimus.cni.result import Result
 from plurimus.core import preflight as core
@@ -83,7 +83,7 @@ class Preflight:
             found,
             failure=await self._failure(plan, attachment),
             most_mtu=await asyncio.to_thread(_mtu_of, seat, node),
-            rdma=await asyncio.to_thread(_rdma, plan.netns, attachment),
+            rdma=await self._rdma(plan, attachment),
         )
         there = [address for address in towards if _is_there(address, found)]
         if found.up and found.running and found.mac and there:
@@ -108,6 +108,12 @@ class Preflight:
         except PlurimusError as error:
             return str(error)
         return ""
+
+    async def _rdma(self, plan: Plan, attachment: Attachment) -> list[RdmaState]:
+        """The RDMA devices behind an attachment; one of software may be on any interface."""
+        seen = await self.world.rdma.look(plan.netns, {attachment.ifname: rails.device_of(attachment)})
+        ports = seen[attachment.ifname].ports if attachment.ifname in seen else ()
+        return [RdmaState(port.device, port.state) for port in ports]
 
     async def _with_rping(self, plan: Plan, subject: Subject, alive: list[Plan]) -> Subject:
         """The subject with what rping says of its peers on this node, where both have an RDMA device."""
@@ -162,17 +168,6 @@ def _mtu_of(seat: Seat | None, node: NodeRails) -> int:
     if seat is None or seat.function is None or seat.function.physical == seat.device.lower():
         return 0
     return max((podfacts.mtu(name) for name in node.rails.interfaces.get(seat.function.physical, ())), default=0)
-
-
-def _rdma(namespace: str, attachment: Attachment) -> list[RdmaState]:
-    """The RDMA devices of an attachment: of its device, else those of software on its interface."""
-    device = rails.device_of(attachment)
-    with netnssysfs.mounted(namespace) as sys:
-        names = infiniband.of_function(sys, device) if device else []
-        ports = [port for name in names or infiniband.of_software(sys) for port in infiniband.ports(sys, name)]
-    if not names:
-        ports = [port for port in ports if attachment.ifname in {gid.netdev for gid in port.gids}]
-    return [RdmaState(port.device, port.state) for port in ports]
 
 
 def _sources(subject: Subject) -> list[IPAddress]:
