@@ -99,6 +99,11 @@ class ManifestFolder:
         self._refresh()
         return [self._pods[key] for key in sorted(self._pods)]
 
+    def definitions(self) -> list[NetworkAttachmentDefinition]:
+        """All definitions, by namespace and name."""
+        self._refresh()
+        return [self._definitions[key] for key in sorted(self._definitions)]
+
     def _write_events(self, pod: PodReference, events: Sequence[Event]) -> None:
         try:
             self.written.add_events(pod.namespace, pod.name, events)

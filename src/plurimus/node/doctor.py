@@ -8,7 +8,7 @@ for what calls have on the node.  The CNI folder is a page of its own, `node.exa
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,12 +16,13 @@ import msgspec
 from plurimus.adapters import daemonsocket, kubeconfig
 from plurimus.adapters.apiserver import ApiServer
 from plurimus.adapters.kubeconfig import Access
+from plurimus.adapters.rdmadevices import RdmaDevices
 from plurimus.adapters.records import RecordFiles
 from plurimus.adapters.spool import SpoolFiles
 from plurimus.cni.errors import PlurimusError
 from plurimus.core import netconf
 from plurimus.core.config import ConfigFile
-from plurimus.node import daemon, examine
+from plurimus.node import daemon, examine, examinerdma
 from plurimus.node.examine import Finding, ok, problem, warning
 from plurimus.node.late import NODE_NAME
 from plurimus.node.listener import NAME
@@ -46,8 +47,11 @@ class _Listed(msgspec.Struct, frozen=True):
     kind: str = ""
 
 
-async def findings(path: Path, *, now: float) -> list[Finding]:
-    """All there is to say of the node whose daemon's file is `path`; `now` is the time of day in seconds."""
+async def findings(path: Path, *, now: float, rdma_mode: Callable[[], str] | None = None) -> list[Finding]:
+    """All there is to say of the node whose daemon's file is `path`; `now` is the time of day in seconds.
+
+    `rdma_mode` tells in which mode the RDMA subsystem is; None: asked of the kernel.
+    """
     try:
         config = daemon.load(path)
     except PlurimusError as error:
@@ -60,6 +64,8 @@ async def findings(path: Path, *, now: float) -> list[Finding]:
     found += examine.folder(config)
     found += examine.programs(config, view)
     found += [finding async for finding in _cluster(config, str(alone.get("kubeconfig") or ""), view, now)]
+    mode = rdma_mode or RdmaDevices(Path("/")).mode
+    found += [finding async for finding in examinerdma.findings(config, mode, "" if view else DEFINITIONS)]
     found += [finding async for finding in _state(config, view or View())]
     return found
 

@@ -47,6 +47,7 @@ class Patient:
         self.token.write_text("secret")
         self.answers = {"/readyz": 200, DEFINITIONS: 200, PODS: 200}
         self.asked: list[str] = []
+        self.rdma = ""
 
     def program(self, name: str) -> None:
         (self.bin / name).write_text("#!/bin/sh\n")
@@ -73,7 +74,7 @@ class Patient:
 
     async def findings(self) -> list[Finding]:
         self.path.write_text(json.dumps(self.config))
-        return await doctor.findings(self.path, now=time.time())
+        return await doctor.findings(self.path, now=time.time(), rdma_mode=lambda: self.rdma)
 
     async def complaints(self) -> list[Finding]:
         return [finding for finding in await self.findings() if finding.level != OK]
@@ -264,3 +265,13 @@ async def test_what_is_owed_and_what_was_unreadable_is_a_warning(patient: Patien
     assert found[f"1 sandboxes on record in {patient.state}"] == OK
     assert found[f"1 DELs are owed in {patient.state}/.spool"] == WARNING
     assert found[f"set aside as unreadable: {patient.state}/.sandbox2.unreadable"] == WARNING
+
+
+async def test_definitions_are_listed_for_the_mode_of_rdma_only_in_shared_mode(patient: Patient) -> None:
+    patient.rdma = "exclusive"
+    assert "rdma" in [finding.subject for finding in await patient.findings()]
+    assert len(patient.asked) == 3
+    patient.rdma = "shared"
+    patient.asked.clear()
+    assert await patient.complaints() == []
+    assert DEFINITIONS in patient.asked
