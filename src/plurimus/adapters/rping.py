@@ -15,7 +15,8 @@ from plurimus.cni.errors import AttachmentError
 PROGRAM = "rping"
 _PORT = "17174"
 """Not the one rping takes by itself, which the pod may use."""
-_COUNT = "3"
+_COUNT, _PONG = "3", "ping data:"
+_TIMEOUT = 20.0
 _TRIES, _PAUSE = 10, 0.2
 """A server says nowhere that it listens, so a client is tried again."""
 
@@ -25,10 +26,11 @@ def is_there() -> bool:
     return shutil.which(PROGRAM) is not None
 
 
-def between(client: str, source: str, server: str, address: str, *, timeout: float) -> str:
+def between(client: str, source: str, server: str, address: str) -> str:
     """What is wrong with RDMA from `source` in the namespace `client` to `address` in `server`; empty: nothing.
 
-    `timeout` is the seconds a client may take.
+    Raises:
+        AttachmentError: the program cannot be run.
     """
     serve = [PROGRAM, "-s", "-a", address, "-p", _PORT, "-C", _COUNT]
     try:
@@ -36,7 +38,7 @@ def between(client: str, source: str, server: str, address: str, *, timeout: flo
     except OSError as error:
         raise AttachmentError(f"{PROGRAM} cannot be started: {error.strerror}") from error
     try:
-        return _ask(client, [PROGRAM, "-c", "-I", source, "-a", address, "-p", _PORT, "-C", _COUNT], listening, timeout)
+        return _ask(client, [PROGRAM, "-c", "-v", "-I", source, "-a", address, "-p", _PORT, "-C", _COUNT], listening)
     finally:
         listening.kill()
         listening.wait()
@@ -46,17 +48,17 @@ def _start(argv: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _ask(namespace: str, argv: list[str], listening: subprocess.Popen[bytes], timeout: float) -> str:
+def _ask(namespace: str, argv: list[str], listening: subprocess.Popen[bytes]) -> str:
     said = ""
     for _ in range(_TRIES):
         try:
             done = netns.visit(
                 namespace,
-                lambda: subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False),
+                lambda: subprocess.run(argv, capture_output=True, text=True, timeout=_TIMEOUT, check=False),
             )
         except subprocess.TimeoutExpired:
-            return f"no answer in {timeout:g} s"
-        if done.returncode == 0:
+            return f"no answer in {_TIMEOUT:g} s"
+        if done.returncode == 0 and done.stdout.count(_PONG) == int(_COUNT):
             return ""
         said = " ".join((done.stderr or done.stdout).split()) or f"exit status {done.returncode}"
         if listening.poll() is not None:

@@ -126,7 +126,7 @@ class Preflight:
             source = next((each for each in _sources(subject) if each.version == peer.address.version), None)
             if answers and peer.here and other and source:
                 told[peer] = await asyncio.to_thread(
-                    rping.between, plan.netns, str(source), other.netns, str(peer.address), timeout=20 * self.wait
+                    rping.between, plan.netns, str(source), other.netns, str(peer.address)
                 )
         return replace(subject, found=replace(subject.found, rdma_peers=told))
 
