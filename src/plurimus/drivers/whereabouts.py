@@ -26,7 +26,7 @@ from plurimus.core.whereabouts import Settings
 from plurimus.core.whereaboutskeys import Ipam
 from plurimus.drivers.call import Call, Driver
 from plurimus.drivers.whereaboutspool import PoolQueue, owns
-from plurimus.drivers.whereaboutsslices import NodeSlices
+from plurimus.drivers.whereaboutsslices import Claims, NodeSlices
 from plurimus.model.ippool import Address, Allocation, Network
 from plurimus.model.pod import Pod
 
@@ -43,6 +43,7 @@ class Whereabouts(Driver):
     def __init__(self, pools: Callable[[], AddressPools], find_pod: FindPod, root: Path, *, node: str = "") -> None:
         self._pools, self._find_pod = pools, find_pod
         self._root, self._node = root, node
+        self._claims = Claims()
         self._queues: dict[tuple[str, Network, str, str], PoolQueue] = {}
 
     async def add(self, call: Call) -> Result:
@@ -86,7 +87,12 @@ class Whereabouts(Driver):
 
     async def check(self, call: Call) -> None:
         settings, namespace = self._read(call)
-        for queue, range_ in await self._places(settings, namespace, claim=False):
+        places = await self._places(settings, namespace, claim=False)
+        if settings.ranges and not places:
+            raise AttachmentError(
+                f"network {call.network!r}: this node has no slice of {settings.ranges[0].network} any more"
+            )
+        for queue, range_ in places:
             ledger = await queue.ledger()
             held = ledger.of_sandbox(call.container_id, call.ifname) if ledger else []
             about = f"interface {call.ifname} of container {call.container_id}"
@@ -160,7 +166,7 @@ class Whereabouts(Driver):
     async def _slice(self, settings: Settings, namespace: str, node: str, *, claim: bool) -> Network | None:
         """This node's part of the first range; without `claim`, None where it has none yet."""
         nodes = NodeSlices(self._pools(), namespace, settings)
-        return await nodes.claimed(node) if claim else await nodes.find(node)
+        return await self._claims.claimed(nodes, node) if claim else await nodes.find(node)
 
     async def _owed(self, ipam: Ipam, call: Call) -> list[PoolQueue]:
         """Where an ADD may have allocated: with slices, in the node's own, and in that of an address it was given."""
@@ -174,7 +180,10 @@ class Whereabouts(Driver):
         node = self._node_name(ipam) if length else ""
         if length:
             pool = await self._pools().slices(namespace, ipam.network_name or call.network)
-            current = slices.of_node(pool, node) if pool else None
+            try:
+                current = slices.of_node(pool, node) if pool else None
+            except ValueError:
+                current = None
             given = [ipaddress.ip_interface(ip.address).ip for ip in (call.previous.ips if call.previous else ())]
             earlier = (ipaddress.ip_network((ip, length), strict=False) for ip in given if ip in first[0])
             first = list(dict.fromkeys((*([current] if current else []), *earlier)))

@@ -170,13 +170,13 @@ class PoolQueue:
         self, takes: Sequence[_Take], ledger: Ledger, lost: int
     ) -> tuple[list[tuple[_Take, Address]], list[tuple[_Take, PlurimusError]]]:
         """An address for each, or why there is none."""
+        skip = behind(lost) * len(takes)  # a run of addresses for all of them, so that few overlap with another node's
         given: list[tuple[_Take, Address]] = []
         refused: list[tuple[_Take, PlurimusError]] = []
         for take in takes:
             try:
                 if take.barred:
                     await self._probe(take, ledger)
-                skip = behind(lost)
                 given.append((take, ledger.take(take.range, take.owner, barred=take.barred, skip=skip)))
             except PlurimusError as error:
                 refused.append((take, error))
@@ -250,13 +250,19 @@ def owns(owner: Allocation, reservation: Reservation) -> bool:
     return reservation.podref == owner.podref and reservation.ifname in (owner.ifname, "")
 
 
+def alike(error: PlurimusError) -> PlurimusError:
+    """An error for one of several requests: each puts its own pod in front."""
+    kind = AttachmentError if isinstance(error, AttachmentError) else ClusterError
+    return kind(error.msg, details=error.details, code=error.code)
+
+
 async def pause(lost: int) -> None:
     """Wait for a random time, the longer the more rounds were lost."""
     await asyncio.sleep(random.uniform(0, min(_FIRST_PAUSE * 2 ** min(lost, 10), _MOST_PAUSE)))
 
 
 def behind(lost: int) -> int:
-    """How many places behind the lowest one to take, after so many rounds were lost."""
+    """Which of the lowest ones to take, after so many rounds were lost: 0 for the lowest itself."""
     return random.randrange(min(2 ** min(lost, 10), _MOST_SPREAD))
 
 
@@ -267,8 +273,5 @@ def _succeed(returns: Sequence[_Return]) -> None:
 
 
 def _fail(request: _Take | _Return, error: PlurimusError) -> None:
-    """Each gets an error of its own, since each puts its own pod in front."""
-    if request.done.done():
-        return
-    kind = AttachmentError if isinstance(error, AttachmentError) else ClusterError
-    request.done.set_exception(kind(error.msg, details=error.details, code=error.code))
+    if not request.done.done():
+        request.done.set_exception(alike(error))

@@ -12,12 +12,35 @@ from __future__ import annotations
 import asyncio
 from itertools import islice
 
-from plurimus.cni.errors import ClusterError
+from plurimus.cni.errors import ClusterError, PlurimusError
 from plurimus.core import slices
 from plurimus.core.ports import AddressPools, Overtaken
 from plurimus.core.whereabouts import Settings
-from plurimus.drivers.whereaboutspool import PATIENCE, behind, pause
+from plurimus.drivers.whereaboutspool import PATIENCE, alike, behind, pause
 from plurimus.model.ippool import Network, SlicePool
+
+
+class Claims:
+    """Requests of this daemon that want a node's slice at the same time ask once."""
+
+    def __init__(self) -> None:
+        self._asked: dict[tuple[str, str], asyncio.Task[Network]] = {}
+
+    async def claimed(self, nodes: NodeSlices, node: str) -> Network:
+        """`nodes.claimed(node)`."""
+        key = (nodes.key, node)
+        if key not in self._asked:
+            self._asked[key] = asyncio.create_task(nodes.claimed(node))
+            self._asked[key].add_done_callback(lambda asked: self._forget(key, asked))
+        try:
+            return await asyncio.shield(self._asked[key])
+        except PlurimusError as error:
+            raise alike(error) from error
+
+    def _forget(self, key: tuple[str, str], asked: asyncio.Task[Network]) -> None:
+        del self._asked[key]
+        if not asked.cancelled():
+            asked.exception()  # whoever waited has it
 
 
 class NodeSlices:
@@ -27,6 +50,8 @@ class NodeSlices:
         self._store, self._namespace, self._settings = store, namespace, settings
         self._name = settings.network_name or settings.network
         self._range = settings.ranges[0]
+        self.key = f"{namespace}/{self._name} {self._range!r} {settings.slice_size}"
+        """The same for all that would do the same."""
 
     def __str__(self) -> str:
         return f"NodeSlicePool {self._namespace}/{self._name}"

@@ -140,3 +140,25 @@ async def test_gc_leaves_pools_that_nodes_share(shelf: Shelf, tmp_path: Path) ->
     assert len(shelf.held("10.0.0.0-24")) == 1
     await node.driver.collect(request("GC", "", conf={"cni.dev/valid-attachments": []}, **SLICED))
     assert shelf.sliced == {}
+
+
+async def test_requests_at_the_same_time_ask_for_the_slice_once(shelf: Shelf, tmp_path: Path) -> None:
+    node = Node(shelf, tmp_path)
+    given = await asyncio.gather(*(node.give(f"pod-{n}", **SLICED) for n in range(20)))
+    assert len(set(given)) == 20
+    assert (shelf.asked["slices"], shelf.asked["create_slices"], shelf.asked["claim_slice"]) == (3, 1, 1)
+    shelf.fail = {"slices"}
+    failures = await asyncio.gather(*(node.add(f"late-{n}", **SLICED) for n in range(2)), return_exceptions=True)
+    first, second = failures
+    assert isinstance(first, ClusterError)
+    assert isinstance(second, ClusterError)
+    assert first.about("pod late-0: ").msg == "pod late-0: slices: no answer"
+    assert second.msg == "slices: no answer"
+
+
+async def test_a_check_misses_a_slice_that_is_gone(shelf: Shelf, tmp_path: Path) -> None:
+    node = Node(shelf, tmp_path)
+    await node.add("a", **SLICED)
+    del shelf.sliced[SLICES]
+    with pytest.raises(AttachmentError, match=r"this node has no slice of 10.0.0.0/24 any more"):
+        await node.driver.check(request("CHECK", "a", **SLICED))
