@@ -5,7 +5,9 @@ The test writes what driver, scheduler and controller would: slices, allocations
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +16,10 @@ from plurimus.adapters.claims import ClaimedDevices
 from plurimus.adapters.kubeconfig import Access
 from plurimus.adapters.kubernetes import KubernetesCluster
 from plurimus.cni.errors import ClusterError, Code
+from plurimus.core import config
 from plurimus.core.devices import Allocation, Held
 from plurimus.model.pod import Pod
+from plurimus.node.late import Late
 from tests.allocations import by_resource
 
 from . import deployed, objects
@@ -116,6 +120,32 @@ async def test_extended_resources_are_those_of_their_requests(access: Access, ad
     assert found.held == (Held(VF, ("0000:03:00.1",), ("trainer",)),)
     assert "other of driver" in found.unusable[0]
     assert f"allocated as '{VF}'" in found.unusable[0]
+
+
+async def test_a_call_without_a_daemon_is_told_the_same(
+    access: Access, admin: Client, namespace: str, tmp_path: Path
+) -> None:
+    """F53, F55: also on a node where no kubelet tells of devices."""
+    publish(admin, "s", "node-1", device("vf-1", "0000:03:00.1"), nodeName=NODE)
+    allocate(admin, namespace, "rails", {"r0": ("node-1", "vf-1")})
+    objects.create(admin, claiming("trainer", namespace, {"c": ["rails"]}, {"rails": "rails"}, NODE))
+    cluster = {"server": access.server, "certificate-authority": str(access.ca)}
+    written = {
+        "current-context": "c",
+        "clusters": [{"name": "c", "cluster": cluster}],
+        "users": [{"name": "u", "user": {"tokenFile": str(access.token_file)}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+    }
+    (tmp_path / "kubeconfig").write_text(json.dumps(written))
+    call = Late(config.parse(b"{}"), str(tmp_path / "kubeconfig"))
+    try:
+        pod = await call.get_pod(namespace, "trainer")
+        assert pod is not None
+        found = await call.allocated(pod)
+    finally:
+        await call.close()
+    assert found.held == (Held(VF, ("0000:03:00.1",), ("c",)),)
+    assert [each.partition(":")[0] for each in found.unusable] == [f"nothing tells which devices pod {pod} has"]
 
 
 async def test_a_claim_that_is_gone_or_has_no_device_yet_is_named(
