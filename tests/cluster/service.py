@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-PATIENCE = 120.0
+from tests.patience import SLOWER
+
+PATIENCE = 120.0 * SLOWER
 """Seconds a program may take to get ready or to end: guards against hanging on a busy machine, and nothing else."""
 _SHOWN = 30
 _WIDTH = 400

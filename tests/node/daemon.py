@@ -20,6 +20,7 @@ from typing import Any, Self
 import yaml
 
 from plurimus.adapters import netns
+from tests.patience import SLOWER
 
 from . import links, snapshot
 from .links import BRIDGE, RAILS
@@ -31,7 +32,7 @@ SHIM = ROOT / "build/plurimus-shim"
 PLUGINS = ROOT / "build/cni-bin"
 PLURIMUS = Path(sys.executable).parent / "plurimus"
 VERSIONS = ("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0")
-_PATIENCE = 30.0
+_PATIENCE = 30.0 * SLOWER
 _numbers = count(1)
 
 
@@ -95,6 +96,13 @@ class Node:
             self._daemon.terminate()
             assert self._daemon.wait(_PATIENCE) == 0, self.log.read_text()
             self._daemon = None
+
+    def kill(self) -> None:
+        """As the kernel does when memory is short."""
+        assert self._daemon is not None
+        self._daemon.kill()
+        self._daemon.wait(_PATIENCE)
+        self._daemon = None
 
     def install(self, *types: str) -> None:
         """Install plugins, all of them without `types`; one that is there stays."""

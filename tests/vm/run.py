@@ -24,7 +24,15 @@ from tests.isolation import isolate
 from .machine import GATEWAY, MOST_CARDS, ROOT, Machine, MachineError
 
 INSIDE = "tests/vm/inside"
-PYTEST = [".venv/bin/python", "-m", "pytest", "-p", "no:cacheprovider", "--confcutdir=tests/vm", "--color=no"]
+PYTEST = [
+    ".venv/bin/python",
+    "-m",
+    "pytest",
+    "--config-file=tests/vm/pytest.ini",
+    "--rootdir=.",
+    "--confcutdir=tests/vm",
+]
+SLOW = {"PLURIMUS_TESTS_SLOWER": "10", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 COMPILED = ("src", "tests/vm", "tests/node", "tests/cluster")
 """Python is slow in the guest, which can keep nothing it has compiled."""
 
@@ -38,15 +46,16 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1800, help="after which the machine is switched off")
     parser.add_argument("--control-plane", action="store_true", help="etcd and the API server beside the machine")
     parser.add_argument("--command", action="store_true", help="the words are a command, not pytest's")
-    parser.add_argument("words", nargs="*")
+    parser.add_argument("words", nargs=argparse.REMAINDER)
     told = parser.parse_args()
-    words = told.words if told.command else [*PYTEST, *_paths(told.words), *told.words]
+    words = told.words[1:] if told.words[:1] == ["--"] else told.words
+    words = words if told.command else [*PYTEST, *_paths(words), *words]
     isolate()
     for folder in COMPILED:
         compileall.compile_dir(ROOT / folder, quiet=1)
     with ExitStack() as stack:
         results = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plurimus-vm-")))
-        environment = {}
+        environment = dict(SLOW)
         if told.control_plane:
             environment["KUBECONFIG"] = str(stack.enter_context(_control_plane()))
         machine = Machine(told.cards, told.memory, told.rdma)
