@@ -62,7 +62,8 @@ class ManifestFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.written = PodFiles(folder / STATUS_FOLDER)
+        self.status = folder / STATUS_FOLDER
+        self.written = PodFiles(self.status)
         self._seen: Signature | None = None
         self._pods: dict[Key, Pod] = {}
         self._definitions: dict[Key, NetworkAttachmentDefinition] = {}

@@ -14,7 +14,7 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,16 @@ import structlog
 from plurimus.adapters import kubeconfig
 from plurimus.adapters.apiserver import ApiServer
 from plurimus.adapters.claims import ClaimedDevices
+from plurimus.adapters.ippools import ApiPools
 from plurimus.adapters.kubeconfig import Access
 from plurimus.adapters.kubernetes import KubernetesCluster
 from plurimus.adapters.manifests import ManifestFolder
 from plurimus.adapters.podresources import KubeletDevices
+from plurimus.adapters.poolfiles import PoolFiles
 from plurimus.cni.errors import ClusterError, ConfigError
 from plurimus.core import netconf
 from plurimus.core.config import ConfigFile, parse
-from plurimus.core.ports import DeviceSource
+from plurimus.core.ports import AddressPools, DeviceSource
 from plurimus.node import cniconfig, identity
 from plurimus.node.devices import PodDevices
 from plurimus.node.late import NODE_NAME
@@ -77,7 +79,8 @@ def make_world(config: ConfigFile, access: Access | None = None) -> World:
         ConfigError: the kubeconfig cannot be read.
     """
     cluster = make_cluster(config, access)
-    return real_world(config, cluster, make_devices(config, cluster), chroot=config.daemon.chroot_dir)
+    devices, pools = make_devices(config, cluster), make_pools(cluster)
+    return real_world(config, cluster, devices, pools, chroot=config.daemon.chroot_dir)
 
 
 def make_cluster(config: ConfigFile, access: Access | None = None) -> ManifestFolder | KubernetesCluster | None:
@@ -104,6 +107,14 @@ def make_devices(config: ConfigFile, cluster: ManifestFolder | KubernetesCluster
     roots = dict.fromkeys((Path("/"), Path(config.daemon.chroot_dir or "/")))
     kubelet = KubeletDevices(list(roots), timeout=config.daemon.api_timeout)
     return PodDevices(kubelet, ClaimedDevices(cluster.api))
+
+
+def make_pools(cluster: ManifestFolder | KubernetesCluster | None) -> Callable[[], AddressPools] | None:
+    """Where the cluster has whereabouts' objects."""
+    if cluster is None:
+        return None
+    pools = PoolFiles(cluster.status) if isinstance(cluster, ManifestFolder) else ApiPools(cluster.api)
+    return lambda: pools
 
 
 async def run(config: ConfigFile) -> None:

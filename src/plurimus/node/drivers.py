@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 from plurimus.adapters.plugins import Executables
 from plurimus.adapters.rdmadevices import RdmaDevices
 from plurimus.core.config import DaemonConfig
-from plurimus.core.ports import Plugins
+from plurimus.core.ports import AddressPools, Cluster, Plugins
 from plurimus.drivers.call import Driver
 from plurimus.drivers.inprocess import InProcess
 from plurimus.drivers.ipam import Ipam
@@ -15,19 +17,31 @@ from plurimus.drivers.rdma import Rdma
 from plurimus.drivers.rdmastate import SavedDevices
 from plurimus.drivers.sbr import Sbr
 from plurimus.drivers.sriov import Sriov
+from plurimus.drivers.whereabouts import Whereabouts
+from plurimus.node.late import NODE_NAME
 
 
-def plugins(config: DaemonConfig, *, chroot: str = "") -> Plugins:
+def plugins(
+    config: DaemonConfig,
+    cluster: Cluster | None = None,
+    pools: Callable[[], AddressPools] | None = None,
+    *,
+    chroot: str = "",
+) -> Plugins:
     """Plugins of all types: those of `drivers`, unless `executables` in the configuration names them, run inside.
 
-    Executables run below `chroot`; files of the node are looked for there, too.
+    Executables run below `chroot`; files of the node are looked for there, too.  `pools` gives what the cluster has of
+    whereabouts; without a cluster that is its executable, which may know one.
     """
     inside = InProcess(Executables(timeout=config.plugin_timeout, chroot=chroot))
     made = drivers(Path(chroot or "/"), Ipam(inside))
+    if cluster is not None and pools is not None:
+        root, node = Path(chroot or "/"), os.environ.get(NODE_NAME, "")
+        made["whereabouts"] = Whereabouts(pools, cluster.get_pod, root, node=node)
     inside.use({kind: driver for kind, driver in made.items() if kind not in config.executables})
     return inside
 
 
 def drivers(root: Path, ipam: Ipam) -> dict[str, Driver]:
-    """Every driver, by the type it stands for; `root` is where this node's files are."""
+    """Every driver that needs no cluster, by the type it stands for; `root` is where this node's files are."""
     return {"rdma": Rdma(RdmaDevices(root), SavedDevices(root)), "sbr": Sbr(), "sriov": Sriov(root, ipam)}

@@ -19,7 +19,7 @@ from plurimus.cni.errors import Code, ConfigError, PlurimusError
 from plurimus.core.config import ConfigFile
 from plurimus.core.devices import Allocation
 from plurimus.core.plan import PodReference
-from plurimus.core.ports import Cluster, DeviceSource
+from plurimus.core.ports import AddressPools, Cluster, DeviceSource
 from plurimus.model.definition import NetworkAttachmentDefinition
 from plurimus.model.event import Event
 from plurimus.model.pod import Pod
@@ -61,6 +61,20 @@ class Late:
 
     async def allocated(self, pod: Pod) -> Allocation:
         return await self._devices().allocated(pod)
+
+    def pools(self) -> AddressPools:
+        """Where whereabouts' objects are."""
+        if self._config.daemon.manifests:
+            from plurimus.adapters.manifests import STATUS_FOLDER
+            from plurimus.adapters.poolfiles import PoolFiles
+
+            return PoolFiles(Path(self._config.daemon.manifests) / STATUS_FOLDER)
+        from plurimus.adapters.ippools import ApiPools
+        from plurimus.adapters.kubernetes import KubernetesCluster
+
+        cluster = self._cluster()
+        assert isinstance(cluster, KubernetesCluster)
+        return ApiPools(cluster.api)
 
     def check(self) -> None:
         """Whether the kubeconfig can be used (STATUS); the server is not asked, which is for a pod to wait for.

@@ -50,7 +50,7 @@ async def serve(request: Request, say: Callable[[bytes], None]) -> int:
         say(encode_error(error))
         return 1
     cluster = late.find(config, merged.kubeconfig)
-    world = real_world(config, cluster, cluster)
+    world = real_world(config, cluster, cluster, None if cluster is None else cluster.pools)
     if cluster is not None:
         world = replace(world, check_node=cluster.check)
     # the file a daemon reads apart is what the runtime sent: nothing is laid over it

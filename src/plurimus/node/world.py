@@ -16,6 +16,7 @@ from plurimus.adapters.results import ResultFiles
 from plurimus.adapters.spool import SpoolFiles
 from plurimus.core.config import ConfigFile
 from plurimus.core.ports import (
+    AddressPools,
     Cluster,
     ConfDir,
     DeviceInfos,
@@ -57,13 +58,20 @@ class World:
     check_node: Callable[[], None] = _nothing_to_check
 
 
-def real_world(config: ConfigFile, cluster: Cluster | None, devices: DeviceSource | None, *, chroot: str = "") -> World:
+def real_world(
+    config: ConfigFile,
+    cluster: Cluster | None,
+    devices: DeviceSource | None,
+    pools: Callable[[], AddressPools] | None = None,
+    *,
+    chroot: str = "",
+) -> World:
     """This node's world, and the cluster it belongs to; plugins run below `chroot`, where its files are, too."""
     root = Path(chroot or "/")
     return World(
         cluster=cluster,
         devices=devices,
-        plugins=drivers.plugins(config.daemon, chroot=chroot),
+        plugins=drivers.plugins(config.daemon, cluster, pools, chroot=chroot),
         confdir=ConfDirectories(),
         kernel=NamespaceKernel(),
         device_infos=DeviceInfoFiles(root),

@@ -12,6 +12,7 @@ from plurimus.cni.errors import Code, ConfigError
 from plurimus.core import config
 from plurimus.core.plan import PodReference
 from plurimus.model.event import Event
+from plurimus.model.ippool import Pool
 from plurimus.model.pod import Pod
 from plurimus.node.late import Late
 
@@ -88,3 +89,13 @@ def test_a_missing_kubeconfig_is_seen_by_status(tmp_path: Path) -> None:
     ) as caught:
         late(tmp_path, None).check()
     assert caught.value.code == Code.PLUGIN_NOT_AVAILABLE
+
+
+async def test_whereabouts_objects_are_where_the_kubeconfig_leads(tmp_path: Path) -> None:
+    body = {"spec": {"range": "10.0.0.0/24", "allocations": {}}}
+    async with serving(Reply(body=body)) as server:
+        cluster = late(tmp_path, server)
+        assert await cluster.pools().pool("kube-system", "10.0.0.0-24") == Pool("10.0.0.0/24")
+        await cluster.close()
+    with pytest.raises(ConfigError, match="kubeconfig"):
+        late(tmp_path / "none", None).pools()
