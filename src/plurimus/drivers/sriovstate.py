@@ -106,14 +106,17 @@ class _File(msgspec.Struct, frozen=True):
 
 
 def encode(saved: Saved, settings: Settings, conf: dict[str, Any]) -> bytes:
-    """The file of `saved`; `conf` is the configuration it was made by, of which little is kept."""
+    """The file of `saved`; `conf` is the configuration it was made by, of which little is kept.
+
+    `DPDKMode` and `ContIFNames` are read by releases of the plugin before 2.3.
+    """
     original, values = saved.original, settings.values
     document: dict[str, Any] = {key: conf[key] for key in ("cniVersion", "name", "type") if key in conf}
     ipam = conf.get("ipam")
     document["ipam"] = {"type": ipam.get("type", "")} if isinstance(ipam, dict) else {}
     document |= {
         "deviceID": saved.device, "Master": saved.physical, "VFID": original.index, "MAC": settings.mac,
-        "MTU": saved.mtu, "runtimeConfig": {},
+        "MTU": saved.mtu, "runtimeConfig": {}, "DPDKMode": saved.userspace, "ContIFNames": saved.ifname,
         "vlan": values.get("vlan"), "vlanQoS": values.get("qos"), "vlanProto": _protocol(values.get("protocol")),
         "min_tx_rate": values.get("min_rate"), "max_tx_rate": values.get("max_rate"),
     }  # fmt: skip

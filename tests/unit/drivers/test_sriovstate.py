@@ -78,7 +78,7 @@ async def test_the_driver_writes_what_the_plugin_does_and_one_key_more(tmp_path:
     written = json.loads((node.root / FOLDER / "pod-net1").read_bytes())
     assert written.pop("plurimus") == {"containerID": "pod", "ifname": "net1", "netns": POD, "alternatives": []}
     plugins = {key: value for key, value in PLUGINS.items() if key not in ("dns", "RawPrevResult", "logLevel")}
-    assert written == plugins | {"ipam": {"type": ""}}
+    assert written == plugins | {"ipam": {"type": ""}, "DPDKMode": False, "ContIFNames": "net1"}
     assert (node.root / FOLDER / "pci" / address(1)).read_text() == POD
 
 
