@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from plurimus.adapters.grpc import call
 from plurimus.adapters.podresources import FOLDER, SOCKET, KubeletDevices
+from plurimus.core.plan import DEVICE_INFO_DIR
 from plurimus.model.pod import Pod
 from plurimus.wire import podresources
 from tests.allocations import by_resource
@@ -21,15 +23,27 @@ from tests.cluster.client import Client
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.node import Node
 
-from .deviceplugin import RESOURCE, DevicePlugin, needing, wanting
+from .deviceplugin import DEVICES, RESOURCE, DevicePlugin, needing, wanting
 from .plurimus import Plurimus
-from .pods import addresses, network_status, running
+from .pods import addresses, delete, network_status, running
 
 
 @pytest.fixture(scope="module")
 def device_plugin(plurimus: Plurimus, node: Node, control_plane: ControlPlane) -> Iterator[DevicePlugin]:
     with DevicePlugin(control_plane.admin, node.name) as device_plugin:
         yield device_plugin
+
+
+@pytest.fixture
+def information() -> Iterator[Path]:
+    """The folder of device information, in which the device plugin has told of its devices."""
+    folder = Path(DEVICE_INFO_DIR).parent
+    (folder / "dp").mkdir(parents=True)
+    for each in DEVICES:
+        name = f"{RESOURCE}-{each}-device.json".replace("/", "-")
+        (folder / "dp" / name).write_text(json.dumps({"pci": {"pci-address": each}, "version": "1.1.0", "type": "pci"}))
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -63,9 +77,15 @@ def read(calls: Path, verb: str, sandbox: str, ifname: str, kind: str) -> dict[s
 
 
 def test_every_plugin_of_a_network_learns_the_device_and_two_pods_have_two(
-    node: Node, plurimus: Plurimus, admin: Client, namespace: str, device_plugin: DevicePlugin, calls: Path
+    node: Node,
+    plurimus: Plurimus,
+    admin: Client,
+    namespace: str,
+    device_plugin: DevicePlugin,
+    calls: Path,
+    information: Path,
 ) -> None:
-    """F48, F49, F50, F51, S8.  Spec sections 4.4 and 4.6."""
+    """F42, F48, F49, F50, F51, S8.  Spec sections 4.4, 4.6 and 5.5."""
     before = len(device_plugin.allocated)
     rail(plurimus, admin, namespace)
     for name in ("first", "second"):
@@ -85,8 +105,15 @@ def test_every_plugin_of_a_network_learns_the_device_and_two_pods_have_two(
         assert "runtimeConfig" not in tuning
         status = network_status(admin, name, namespace)
         assert [(each["name"], each["interface"]) for each in status[1:]] == [(f"{namespace}/rail", "net1")]
+        told = status[1]["device-info"]
+        assert told == {"type": "pci", "version": "1.1.0", "pci": {"pci-address": macvlan["deviceID"]}}
+        assert json.loads(Path(info).read_text()) == told
     assert sorted(given) == sorted(chain(*device_plugin.allocated[before:]))
     assert len(given) == 2
+    for name in ("first", "second"):
+        delete(admin, name, namespace)
+    assert list((information / "cni").iterdir()) == []
+    assert len(list((information / "dp").iterdir())) == len(DEVICES)
 
 
 async def test_each_container_gives_its_devices_in_turn(
