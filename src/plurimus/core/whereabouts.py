@@ -6,6 +6,7 @@ Spec section 4.1.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from plurimus.core.ranges import Range
 from plurimus.core.whereaboutskeys import Ipam, OneRange, subject
 from plurimus.model.ippool import Address, Network
 
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", re.ASCII)
 _LEGACY = ("", "0.1.0", "0.2.0")
 
 
@@ -69,6 +71,8 @@ def settings(ipam: Ipam, conf: Mapping[str, Any], args: Pairs) -> Settings:
         gateway = str(ranges.address(ipam.gateway)) if ipam.gateway else ""
         routes = tuple(_route(route) for route in ipam.routes)
         length = slice_length(ipam, found[0].network) if found else 0
+        if found:
+            _check_name(ipam, str(conf.get("name") or ""))
     except ValueError as error:
         raise ConfigError(f"{about}: ipam: {error}") from error
     try:
@@ -104,6 +108,18 @@ def networks(ipam: Ipam) -> list[Network]:
         except ValueError:
             continue
     return found
+
+
+def _check_name(ipam: Ipam, network: str) -> None:
+    """Objects are named after the network's name, slices after the configuration's own where it has none."""
+    for key, text in (("network_name", ipam.network_name), ("name", network)):
+        if text and not _NAME.fullmatch(text):
+            raise ValueError(
+                f"{key} {text!r}: objects of the cluster are named after it, so it may have lower-case letters, "
+                "digits, '-' and '.' alone, and begins and ends with a letter or a digit"
+            )
+        if text or not ipam.node_slice_size:
+            return
 
 
 def _ranges(ipam: Ipam) -> tuple[tuple[Range, ...], tuple[str, ...]]:

@@ -109,6 +109,17 @@ def test_a_bad_value_is_named(ipam: dict[str, Any], words: str) -> None:
     refused(ConfigError, words, ipam)
 
 
+@pytest.mark.parametrize("name", ["Rail", "rail_0", "-rail", "rail-", "rail/0"])
+def test_a_name_that_no_object_may_have_is_refused(name: str) -> None:
+    words = "objects of the cluster are named after it"
+    refused(ConfigError, f"network_name '{name}': {words}", {"range": "10.0.0.0/24", "network_name": name})
+    sliced = {"range": "10.0.0.0/24", "node_slice_size": "26"}
+    with pytest.raises(ConfigError, match=f"name '{name}': {words}"):
+        read(sliced, name=name)
+    assert read({"range": "10.0.0.0/24"}, name=name).network == name
+    assert read({**sliced, "network_name": "rail"}, name=name).network_name == "rail"
+
+
 @pytest.mark.parametrize(("ipam", "words"), [(None, "it has no 'ipam'"), ({"type": "static"}, "IPAM type 'static'")])
 def test_the_configuration_of_another_plugin_is_refused(ipam: object, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
