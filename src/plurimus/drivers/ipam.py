@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from plurimus.cni import result
-from plurimus.cni.errors import AttachmentError
+from plurimus.cni.errors import AttachmentError, PlurimusError
 from plurimus.cni.result import Result
 from plurimus.core.ports import Plugins
 from plurimus.drivers.call import Call
@@ -42,7 +42,7 @@ class Ipam:
             error = AttachmentError(f"IPAM plugin {kind!r} gave no address for network {call.network!r}")
             try:
                 await self._run(kind, call, "DEL")
-            except AttachmentError as failure:
+            except PlurimusError as failure:
                 error.add_note(f"while undoing: {failure}")
             raise error
         return made

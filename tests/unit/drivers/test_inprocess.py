@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from plurimus.cni.errors import AttachmentError, Code, ConfigError
+from plurimus.cni.errors import AttachmentError, ClusterError, Code, ConfigError
 from plurimus.cni.result import Interface, IPConfig, Result
 from plurimus.core.config import DaemonConfig
 from plurimus.drivers.call import Call, Driver
@@ -141,6 +141,20 @@ async def test_an_ipam_plugin_without_an_address_is_an_error_and_asked_to_forget
     with pytest.raises(AttachmentError, match=r"'static' gave no address for network 'rail'"):
         await run(plugins, "wire", "ADD", conf(ipam={"type": "static"}))
     assert [verb for _, verb, _ in executables.runs] == ["ADD", "DEL"]
+
+
+async def test_an_ipam_plugin_that_cannot_forget_is_noted_on_the_error_that_counts() -> None:
+    class Forgetful(Executables):
+        async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
+            if env["CNI_COMMAND"] == "DEL":
+                raise ClusterError("no answer")
+            return b'{"cniVersion":"1.0.0"}'
+
+    plugins = InProcess(Forgetful())
+    plugins.use({"wire": Wire(Ipam(plugins))})
+    with pytest.raises(AttachmentError, match=r"'static' gave no address") as raised:
+        await run(plugins, "wire", "ADD", conf(ipam={"type": "static"}))
+    assert raised.value.__notes__ == ["while undoing: no answer"]
 
 
 async def test_a_setting_of_another_type_names_the_network_and_the_place() -> None:
