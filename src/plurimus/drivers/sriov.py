@@ -120,7 +120,7 @@ class Sriov(Driver):
     async def _take(self, call: Call, settings: Settings) -> _Taken:
         """The VF as the pod's, and on disk as such.  Held meanwhile, and not longer: IPAM may take its time."""
         async with self._files.hold(settings.device):
-            await self._reclaim(settings.device)
+            await self._reclaim(settings.device, call)
             return await in_thread(lambda: self._taken(call, settings))
 
     def _taken(self, call: Call, settings: Settings) -> _Taken:
@@ -136,8 +136,8 @@ class Sriov(Driver):
         interface = Interface(call.ifname, mac=mac, mtu=mtu, sandbox=call.netns, pci_id=settings.device)
         return _Taken(interface, device is not None)
 
-    async def _reclaim(self, device: str) -> None:
-        """See that the VF is nobody's: one whose pod's namespace is gone is given back first.
+    async def _reclaim(self, device: str, call: Call) -> None:
+        """See that the VF is nobody's: one whose pod's namespace is gone, or this pod's by now, is given back first.
 
         Raises:
             AttachmentError: it is a living pod's.
@@ -146,7 +146,8 @@ class Sriov(Driver):
         if not namespace:
             return
         owners = [saved for saved in await in_thread(self._files.all) if saved.device == device]
-        if self._links.is_alive(namespace):
+        is_reused = namespace == call.netns and all(saved.container_id != call.container_id for saved in owners)
+        if self._links.is_alive(namespace) and not is_reused:
             whose = " and ".join(f"interface {saved.ifname} of {saved.container_id}" for saved in owners)
             raise AttachmentError(
                 f"VF {device} is already allocated to {namespace}{f' ({whose})' if whose else ''}; it is free once the "

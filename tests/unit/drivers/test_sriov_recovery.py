@@ -212,6 +212,17 @@ async def test_a_vf_of_a_pod_that_is_gone_is_given_back_before_another_gets_it(n
     assert node.kernel.state() == before
 
 
+async def test_a_vf_of_a_pod_whose_namespace_has_the_same_path_as_the_new_ones_is_free(node: Node) -> None:
+    await node.call("ADD", **VF)
+    node.kernel.end(POD)
+    node.kernel.spaces[POD] = [device(1, "lo")]
+    await node.call("ADD", pod="next", vlan=7)
+    assert (node.kernel.vfs[1].vlan, node.kernel.of(1, POD).link.mac) == (7, "0a:00:00:00:00:0b")
+    with pytest.raises(AttachmentError, match="already allocated"):
+        await node.call("ADD", pod="next", ifname="net2")
+    assert node.left() == ["next-net1", "pci/0000:01:10.1"]
+
+
 async def test_a_late_delete_does_not_touch_a_vf_that_is_anothers_by_now(node: Node) -> None:
     await node.call("ADD", **VF)
     saved = (node.root / "var/lib/cni/sriov/pod-net1").read_bytes()
