@@ -26,8 +26,12 @@ test-cluster: setup ## against a real Kubernetes, built from its Go module
 	@$(PY) -m pytest tests/cluster
 
 test-vm: setup     ## in a machine with SR-IOV network cards and soft RoCE, made by QEMU (ARGS="-k WORD" are pytest's)
+	@tools/debian_packages.sh build/debian etcd-server:usr/bin/etcd
+	@$(PY) tools/build_kubernetes.py build/kubernetes --only kube-apiserver
+	@for peer in whereabouts sriov rdma; do $(PY) tools/build_peers.py build/$$peer $$peer || exit 1; done
 	@$(PY) tools/build_vm.py build/vm
-	@$(PY) -m tests.vm.run -- $(ARGS)
+	@$(PY) -m tests.vm.run --control-plane -- $(ARGS)
+	@$(if $(ARGS),,$(PY) -m tests.vm.run --cards 2 --rdma exclusive -- tests/vm/exclusive)
 
 check: setup       ## formatting, lints, types, import contracts
 	@.venv/bin/ruff format --check .

@@ -37,6 +37,11 @@ for mac in $CARD_MACS; do
 done
 read -r booted _ </proc/uptime
 echo "$booted" >/results/booted
-# no terminal: nobody wants colours
-/bin/bash /results/command 2>&1 | cat
-echo "${PIPESTATUS[0]}" >/results/status
+# no terminal, for nobody wants colours; what the command leaves behind may not keep the machine on
+exec {output}> >(exec cat)
+printer=$!
+/bin/bash /results/command >&"$output" 2>&1
+status=$?
+exec {output}>&-
+for _ in {1..20}; do kill -0 "$printer" 2>/dev/null && read -r -t 0.1 -u "$nothing"; done
+echo "$status" >/results/status

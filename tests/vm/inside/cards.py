@@ -35,6 +35,12 @@ class Vf:
         """What its interface is called in the host's namespace; empty while it is in another one."""
         return [link.name for link in (_PCI / self.pci / "net").glob("*")]
 
+    def probed(self) -> list[str]:
+        """Like `host_names`; a driver that gave up is asked again, since a card may answer late on a busy machine."""
+        if not (_PCI / self.pci / "driver").exists():
+            (_PCI.parent / "drivers_probe").write_text(self.pci)
+        return self.host_names()
+
     def link(self, namespace: str | None = None) -> dict[str, Any]:
         """Its interface under its own name on the host, or the one of that device in a pod's namespace."""
         found = [link for link in ip_json("-details", "link", namespace=namespace) if link.get("parentdev") == self.pci]
@@ -66,7 +72,7 @@ class Card:
         try:
             made = [Vf(self, index) for index in range(number)]
             for vf in made:
-                (name,) = eventually(vf.host_names)
+                (name,) = eventually(vf.probed)
                 ip("link", "set", name, "name", vf.home_name)
             yield made
         finally:
