@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -37,6 +38,7 @@ class Daemon:
             [sys.executable, "-m", "tests.cluster.allocating", *places],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
         )  # fmt: skip
+        self._killed = False
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +46,12 @@ class Daemon:
     def __exit__(self, *_: object) -> None:
         with self._process:  # closes its ends of the pipes, which ends the process
             pass
-        assert self._process.returncode == 0
+        assert self._process.returncode == (-signal.SIGKILL if self._killed else 0)
+
+    def kill(self) -> None:
+        """End it wherever it is."""
+        self._killed = True
+        self._process.kill()
 
     def begin(self, requests: Sequence[Request]) -> None:
         """Have requests carried out, without waiting."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import os
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -19,14 +17,12 @@ import pytest
 from plurimus.adapters.kubeconfig import Access
 
 from . import deployed, objects
-from .allocating import Daemon, Request
+from .addresses import PATH, Original, held, request, reserved, serves
+from .allocating import Daemon
 from .client import Client, Refused
 from .controlplane import ControlPlane
-from .programs import ROOT
 from .waiting import eventually
 
-ORIGINAL = ROOT / "build/whereabouts/whereabouts"
-PATH = "/apis/whereabouts.cni.cncf.io/v1alpha1/namespaces/kube-system"
 NODES = 8
 _numbers = count()
 
@@ -37,6 +33,7 @@ def kinds(control_plane: ControlPlane) -> None:
     for definition in deployed.manifest("whereabouts.yaml"):
         objects.ensure(control_plane.admin, definition)
         eventually(partial(control_plane.admin.get, objects.path(definition)), objects.established)
+        eventually(partial(serves, control_plane.admin, f"{PATH}/{definition['spec']['names']['plural']}"))
 
 
 @pytest.fixture
@@ -59,61 +56,9 @@ def daemon(access: Access, tmp_path: Path) -> Iterator[Daemon]:
         yield daemon
 
 
-class Original:
-    """The real whereabouts, as the node `node`."""
-
-    def __init__(self, control_plane: ControlPlane, folder: Path, node: str = "node-0") -> None:
-        if not ORIGINAL.exists():
-            pytest.fail(f"{ORIGINAL.relative_to(ROOT)} is missing; run `make test-cluster`, which builds it")
-        self._flat, self._node = folder / "whereabouts.conf", node
-        kubeconfig = {"kubeconfig": str(control_plane.kubeconfig)}
-        self._flat.write_text(json.dumps({"datastore": "kubernetes", "kubernetes": kubeconfig}))
-
-    def run(self, request: Request) -> str:
-        """The address, or the error."""
-        ipam = {**request["conf"]["ipam"], "configuration_path": str(self._flat)}
-        stdin = json.dumps({**request["conf"], "ipam": ipam})
-        env = os.environ | request["env"] | {"NODENAME": self._node}
-        done = subprocess.run(
-            [ORIGINAL], input=stdin, capture_output=True, text=True, check=False, env=env, timeout=150
-        )
-        printed = json.loads(done.stdout or "{}")
-        return " ".join(ip["address"] for ip in printed.get("ips", [])) if done.returncode == 0 else str(printed["msg"])
-
-
 @pytest.fixture
 def original(control_plane: ControlPlane, tmp_path: Path) -> Original:
     return Original(control_plane, tmp_path)
-
-
-def request(command: str, pod: str, range_: str, ifname: str = "net1", *, container: str = "", **ipam: Any) -> Request:
-    conf = {"cniVersion": "1.0.0", "name": "rail", "type": "macvlan",
-            "ipam": {"type": "whereabouts", "range": range_, **ipam}}  # fmt: skip
-    env = {
-        "CNI_COMMAND": command,
-        "CNI_CONTAINERID": container or f"sandbox-of-{pod}",
-        "CNI_NETNS": "/run/netns/pod",
-        "CNI_IFNAME": ifname,
-        "CNI_PATH": "/opt/cni/bin",
-        "CNI_ARGS": f"IgnoreUnknown=1;K8S_POD_NAMESPACE=ns;K8S_POD_NAME={pod}",
-    }
-    return {"env": env, "conf": conf}
-
-
-def held(admin: Client, range_: str, prefix: str = "") -> dict[str, str]:
-    """The pods that have an address of a pool, by address."""
-    start = ipaddress.ip_network(range_)[0]
-    spec = admin.get(f"{PATH}/ippools/{prefix}{range_.replace('/', '-')}")["spec"]
-    assert spec["range"] == range_
-    return {str(start + int(key)): f"{each['podref']} {each['ifname']}" for key, each in spec["allocations"].items()}
-
-
-def reserved(admin: Client, range_: str) -> dict[str, str]:
-    """The pods that have an address of a range among all pools, by address."""
-    items = admin.get(f"{PATH}/overlappingrangeipreservations")["items"]
-    found = {each["metadata"]["name"]: f"{each['spec']['podref']} {each['spec'].get('ifname', '')}" for each in items}
-    start = range_.rpartition(".")[0]
-    return {name: whose for name, whose in found.items() if name.startswith(f"{start}.")}
 
 
 def test_two_hundred_addresses_for_eight_daemons_at_once(daemons: list[Daemon], admin: Client, range_: str) -> None:
@@ -133,6 +78,24 @@ def test_two_hundred_addresses_for_eight_daemons_at_once(daemons: list[Daemon], 
         daemon.begin([request("DEL", pod, range_) for pod in mine])
     assert [daemon.end() for daemon in daemons] == [[""] * 25] * NODES
     assert held(admin, range_) == reserved(admin, range_) == {}
+
+
+def test_what_a_daemon_left_that_was_killed_is_deleted_by_the_next(
+    access: Access, admin: Client, range_: str, tmp_path: Path
+) -> None:
+    """Wherever it was: between the patch and the reservations, or among these, at ADD and at DEL."""
+    pods = [f"pod-{n}" for n in range(40)]
+    for verb in ("ADD", "DEL"):
+        with Daemon(access, tmp_path, "node-0") as first:
+            if verb == "DEL":
+                first.run(*(request("ADD", pod, range_) for pod in pods))
+            before = reserved(admin, range_)
+            first.begin([request(verb, pod, range_) for pod in pods])
+            eventually(partial(reserved, admin, range_), lambda now, before=before: now != before)
+            first.kill()
+        with Daemon(access, tmp_path, "node-0") as next_:
+            assert next_.run(*(request("DEL", pod, range_) for pod in pods)) == [""] * 40
+        assert held(admin, range_) == reserved(admin, range_) == {}
 
 
 def test_daemons_that_add_and_delete_one_after_another_do_not_meet(
