@@ -1,6 +1,6 @@
 # The words of the project.  `make demo` and `make test` set up what they need.
 
-.PHONY: demo test check fmt docs bench test-interop test-cluster test-vm wheels image images manifests setup clean
+.PHONY: demo demo-rdma test check fmt docs bench test-interop test-cluster test-vm wheels image images manifests setup clean
 
 PY := .venv/bin/python
 PODS := 40
@@ -8,6 +8,10 @@ BENCH_OUT := docs/performance.md
 
 demo: setup        ## a pod with eth0, net1 and net2, on real interfaces (KEEP=1 leaves it standing)
 	@$(PY) examples/quickstart/demo.py $(if $(KEEP),--keep)
+
+demo-rdma: setup   ## the same with SR-IOV and an RDMA ping, in a machine made by QEMU
+	@$(PY) tools/build_vm.py build/vm
+	@$(PY) -m tests.vm.run --cards 1 --command -- $(PY) examples/rdma/demo.py
 
 test: setup        ## all tests that need no more than this machine
 	@$(PY) -m pytest --ignore=tests/interop --ignore=tests/cluster --ignore=tests/vm
@@ -30,7 +34,7 @@ test-vm: setup     ## in a machine with SR-IOV network cards and soft RoCE, made
 	@$(PY) tools/build_kubernetes.py build/kubernetes --only kube-apiserver
 	@for peer in whereabouts sriov rdma; do $(PY) tools/build_peers.py build/$$peer $$peer || exit 1; done
 	@$(PY) tools/build_vm.py build/vm
-	@$(PY) -m tests.vm.run --control-plane -- $(ARGS)
+	@$(PY) -m tests.vm.run --control-plane --seconds 2700 -- $(ARGS)
 	@$(if $(ARGS),,$(PY) -m tests.vm.run --cards 2 --rdma exclusive -- tests/vm/exclusive)
 
 check: setup       ## formatting, lints, types, import contracts
