@@ -89,12 +89,18 @@ class _Owner(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _File(msgspec.Struct, frozen=True):
-    """The plugin's file, the keys of it that are read; an aspect was changed where its key has a value."""
+    """The plugin's file, the keys of it that are read; an aspect was changed where its key has a value.
+
+    Releases before 2.3 have no `OrigVfState` but the three keys after it, and take what they do not save for unset.
+    """
 
     device: str = msgspec.field(name="deviceID")
     physical: str = msgspec.field(default="", name="Master")
     index: int = msgspec.field(default=0, name="VFID")
-    original: _Original = msgspec.field(default=_Original(), name="OrigVfState")
+    original: _Original | None = msgspec.field(default=None, name="OrigVfState")
+    home: str = msgspec.field(default="", name="HostIFNames")
+    admin_mac: str = msgspec.field(default="", name="adminMAC")
+    effective_mac: str = msgspec.field(default="", name="effectiveMAC")
     name: str = ""
     vlan: int | None = None
     min_tx_rate: int | None = None
@@ -108,7 +114,7 @@ class _File(msgspec.Struct, frozen=True):
 def encode(saved: Saved, settings: Settings, conf: dict[str, Any]) -> bytes:
     """The file of `saved`; `conf` is the configuration it was made by, of which little is kept.
 
-    `DPDKMode` and `ContIFNames` are read by releases of the plugin before 2.3.
+    Releases of the plugin before 2.3 read what they need at the top.
     """
     original, values = saved.original, settings.values
     document: dict[str, Any] = {key: conf[key] for key in ("cniVersion", "name", "type") if key in conf}
@@ -117,6 +123,7 @@ def encode(saved: Saved, settings: Settings, conf: dict[str, Any]) -> bytes:
     document |= {
         "deviceID": saved.device, "Master": saved.physical, "VFID": original.index, "MAC": settings.mac,
         "MTU": saved.mtu, "runtimeConfig": {}, "DPDKMode": saved.userspace, "ContIFNames": saved.ifname,
+        "HostIFNames": saved.home, "adminMAC": original.mac, "effectiveMAC": saved.mac,
         "vlan": values.get("vlan"), "vlanQoS": values.get("qos"), "vlanProto": _protocol(values.get("protocol")),
         "min_tx_rate": values.get("min_rate"), "max_tx_rate": values.get("max_rate"),
     }  # fmt: skip
@@ -146,15 +153,18 @@ def decode(content: bytes, name: str) -> Saved:
     if not is_pci_address(found.device):
         raise ValueError(f"deviceID is {found.device!r}, expected a PCI address")
     before = found.original
+    if before is None:
+        before = _Original(found.home, True, False, found.admin_mac, found.effective_mac)
     function = VirtualFunction(
         found.index, before.admin_mac, before.vlan, before.vlan_qos, before.vlan_proto or VLAN_PROTOCOLS["802.1q"],
         before.spoof_chk, before.trust, before.link_state, before.min_tx_rate, before.max_tx_rate,
     )  # fmt: skip
     container_id, _, ifname = name.partition("-")
     rates = found.min_tx_rate is not None or found.max_tx_rate is not None
+    vlan = found.vlan if found.original is None else found.vlan is not None
     given: dict[Aspect, object] = {
-        "vlan": found.vlan is not None, "rate": rates, "spoofchk": found.spoofchk, "trust": found.trust,
-        "link_state": found.link_state, "mac": before.admin_mac,
+        "vlan": vlan, "rate": rates, "spoofchk": found.spoofchk, "trust": found.trust, "link_state": found.link_state,
+        "mac": before.admin_mac,
     }  # fmt: skip
     return Saved(
         found.plurimus.container_id or container_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,25 @@ async def test_a_pod_of_the_plugin_is_deleted_by_the_driver(tmp_path: Path) -> N
     assert node.left() == []
 
 
+async def test_a_pod_of_an_old_release_of_the_plugin_is_deleted_by_the_driver(tmp_path: Path) -> None:
+    """Which has what it saved at the top, and no files of allocations."""
+    node = Node(tmp_path)
+    before = node.kernel.state()
+    await node.call("ADD", pod=POD_ID, vlan=100, trust="on", spoofchk="off", mac="02:00:00:00:00:11")
+    shutil.rmtree(node.root / FOLDER)
+    old = {
+        "cniVersion": "0.3.1", "name": "rail", "type": "sriov", "ipam": {}, "dns": {}, "DPDKMode": False,
+        "Master": "pf0", "MAC": "02:00:00:00:00:11", "adminMAC": "00:00:00:00:00:00", "effectiveMAC": "0a:00:00:00:00:0b", "vlan": 100,
+        "vlanQoS": 0, "deviceID": "0000:01:10.1", "VFID": 1, "HostIFNames": "eth1", "ContIFNames": "net1",
+        "min_tx_rate": None, "max_tx_rate": None, "spoofchk": "off", "trust": "on", "runtimeConfig": {},
+    }  # fmt: skip
+    (node.root / FOLDER).mkdir(parents=True)
+    (node.root / FOLDER / f"{POD_ID}-net1").write_text(json.dumps(old))
+    await node.call("DEL", pod=POD_ID)
+    assert node.kernel.state() == before
+    assert node.left() == []
+
+
 async def test_a_pod_of_the_plugin_with_a_userspace_driver_is_deleted_at_once(tmp_path: Path) -> None:
     node = Node(tmp_path, driver="vfio-pci")
     node.kernel.spaces[None] = node.kernel.spaces[None][:1]
@@ -78,7 +98,9 @@ async def test_the_driver_writes_what_the_plugin_does_and_one_key_more(tmp_path:
     written = json.loads((node.root / FOLDER / "pod-net1").read_bytes())
     assert written.pop("plurimus") == {"containerID": "pod", "ifname": "net1", "netns": POD, "alternatives": []}
     plugins = {key: value for key, value in PLUGINS.items() if key not in ("dns", "RawPrevResult", "logLevel")}
-    assert written == plugins | {"ipam": {"type": ""}, "DPDKMode": False, "ContIFNames": "net1"}
+    of_old = {"DPDKMode": False, "ContIFNames": "net1", "HostIFNames": "eth1", "adminMAC": "00:00:00:00:00:00",
+              "effectiveMAC": "0a:00:00:00:00:0b"}  # fmt: skip
+    assert written == plugins | {"ipam": {"type": ""}} | of_old
     assert (node.root / FOLDER / "pci" / address(1)).read_text() == POD
 
 
