@@ -132,6 +132,13 @@ async def test_a_name_the_pod_has_already_is_an_error_and_nothing_moves(node: No
     assert node.kernel.state() == before
 
 
+async def test_another_name_like_the_old_one_is_none_of_the_pods(node: Node) -> None:
+    home = node.kernel.of(1, None)
+    node.kernel.spaces[None] = [*node.kernel.spaces[None][:1], replace(home, alternatives=("eth1", "rail-of-gpu-1"))]
+    await node.call("ADD")
+    assert node.kernel.of(1, POD).alternatives == ("rail-of-gpu-1",)
+
+
 async def test_other_names_are_back_after_delete(node: Node) -> None:
     index = node.kernel.of(1, None).link.index
     node.kernel.add_name(None, index, "rail-of-gpu-1")

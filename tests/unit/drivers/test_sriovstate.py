@@ -52,20 +52,33 @@ async def test_a_pod_of_the_plugin_is_deleted_by_the_driver(tmp_path: Path) -> N
     assert node.left() == []
 
 
-async def test_a_pod_of_an_old_release_of_the_plugin_is_deleted_by_the_driver(tmp_path: Path) -> None:
-    """Which has what it saved at the top, and no files of allocations."""
+OLD = {
+    "cniVersion": "0.3.1", "name": "rail", "type": "sriov", "ipam": {}, "dns": {}, "DPDKMode": False, "Master": "pf0",
+    "vlan": 100, "deviceID": "0000:01:10.1", "VFID": 1, "HostIFNames": "eth1", "ContIFNames": "net1",
+}  # fmt: skip
+"""What release 2.1 of the plugin writes, without a file of the allocation."""
+
+
+@pytest.mark.parametrize(
+    ("asked", "more"),
+    [
+        ({"vlan": 100}, {}),
+        (
+            {"trust": "on", "spoofchk": "off", "mac": "02:00:00:00:00:11"},
+            {"vlan": 0, "adminMAC": "00:00:00:00:00:00", "effectiveMAC": "0a:00:00:00:00:0b", "trust": "on",
+             "spoofchk": "off"},
+        ),
+    ],
+)  # fmt: skip
+async def test_a_pod_of_an_old_release_of_the_plugin_is_deleted_by_the_driver(
+    tmp_path: Path, asked: dict[str, Any], more: dict[str, Any]
+) -> None:
     node = Node(tmp_path)
     before = node.kernel.state()
-    await node.call("ADD", pod=POD_ID, vlan=100, trust="on", spoofchk="off", mac="02:00:00:00:00:11")
+    await node.call("ADD", pod=POD_ID, **asked)
     shutil.rmtree(node.root / FOLDER)
-    old = {
-        "cniVersion": "0.3.1", "name": "rail", "type": "sriov", "ipam": {}, "dns": {}, "DPDKMode": False,
-        "Master": "pf0", "MAC": "02:00:00:00:00:11", "adminMAC": "00:00:00:00:00:00", "effectiveMAC": "0a:00:00:00:00:0b", "vlan": 100,
-        "vlanQoS": 0, "deviceID": "0000:01:10.1", "VFID": 1, "HostIFNames": "eth1", "ContIFNames": "net1",
-        "min_tx_rate": None, "max_tx_rate": None, "spoofchk": "off", "trust": "on", "runtimeConfig": {},
-    }  # fmt: skip
     (node.root / FOLDER).mkdir(parents=True)
-    (node.root / FOLDER / f"{POD_ID}-net1").write_text(json.dumps(old))
+    (node.root / FOLDER / f"{POD_ID}-net1").write_text(json.dumps({**OLD, **more}))
     await node.call("DEL", pod=POD_ID)
     assert node.kernel.state() == before
     assert node.left() == []
