@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from itertools import count
 from pathlib import Path
 
 from plurimus.model.rdma import Function, Gid, Port
@@ -17,6 +18,8 @@ from plurimus.model.rdma import Function, Gid, Port
 _CLASS = "class/infiniband"
 _BUSES = ("pci", "auxiliary")
 _PCI = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+LONGEST_GAP = 64
+"""Unused entries in a row, after which there is none that is used."""
 _EMPTY = ipaddress.IPv6Address(0)
 
 
@@ -79,11 +82,17 @@ def ports(sys: Path, device: str) -> list[Port]:
 
 
 def _gids(port: Path) -> list[Gid]:
-    """The entries that are used; the kernel refuses to tell more of one that is not than that it is zero."""
-    found = []
-    for index in sorted(int(name) for name in _names(port / "gids") if name.isdecimal()):
+    """The entries that are used; the kernel refuses to tell more of one that is not than that it is zero.
+
+    It takes the first one that is free, so a table of a thousand need not be read to its end.
+    """
+    found: list[Gid] = []
+    for index in count():
+        text = _text(port / "gids" / str(index))
+        if not text or index - (found[-1].index if found else -1) > LONGEST_GAP:
+            return found
         try:
-            gid = ipaddress.IPv6Address(_text(port / "gids" / str(index)))
+            gid = ipaddress.IPv6Address(text)
         except ValueError:
             continue
         if gid != _EMPTY:

@@ -22,8 +22,8 @@ T = TypeVar("T")
 _ATTEMPTS = 10
 EXCLUSIVE_AT_BOOT = "put 'options ib_core netns_mode=0' into /etc/modprobe.d/ib_core.conf and restart the node"
 _HINTS = {
-    errno.EOPNOTSUPP: "its driver cannot give up what uses the device, or the RDMA subsystem is in shared mode "
-    "('rdma system' shows it); a device of software (rxe, siw) never moves",
+    errno.EOPNOTSUPP: "the RDMA subsystem is in shared mode ('rdma system' shows it), or the driver cannot take the "
+    "device from what uses it, as that of soft RoCE before Linux 7.3",
     errno.EPERM: "the daemon needs CAP_NET_ADMIN in the user namespace that owns the target",
     errno.EBUSY: "something else changes the device; the runtime tries again",
     errno.EEXIST: "the target has a device of that name; rename one of them with 'rdma dev set'",

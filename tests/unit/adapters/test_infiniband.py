@@ -71,6 +71,15 @@ def test_entries_come_in_the_order_of_their_numbers_and_a_malformed_one_not_at_a
     assert [gid.index for gid in only.gids] == [2, 10]
 
 
+def test_a_table_is_read_as_far_as_entries_are_used(tmp_path: Path) -> None:
+    rdmatree.software(tmp_path, "rxe0")
+    gap = infiniband.LONGEST_GAP
+    used = dict.fromkeys((3, 3 + gap, 4 + 2 * gap), ("fe80::1", "RoCE v2", "net1"))
+    rdmatree.port(tmp_path, "rxe0", gids=used, size=1024)
+    (only,) = infiniband.ports(tmp_path, "rxe0")
+    assert [gid.index for gid in only.gids] == [3, 3 + gap]
+
+
 def test_a_function_says_where_it_is(tmp_path: Path) -> None:
     pf, vf = "0000:3b:00.0", "0000:3b:02.3"
     rdmatree.function(tmp_path, "pci", pf)
