@@ -28,6 +28,7 @@ class PciFunctions:
 
     def __init__(self, root: Path) -> None:
         self._bus = root / "sys/bus/pci"
+        self.devices = self._bus / "devices"
         self._interfaces = root / "sys/class/net"
 
     def exists(self, address: str) -> bool:
@@ -82,7 +83,7 @@ class PciFunctions:
                 raise files.io_error(path, "write", error) from error
 
     def _of(self, address: str) -> Path:
-        return self._bus / "devices" / address
+        return self.devices / address
 
 
 def _target(link: Path) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from plurimus.adapters.sysfs import PciFunctions
-from plurimus.cni.errors import AttachmentError, PlurimusError
+from plurimus.cni.errors import AttachmentError, Code, PlurimusError
 from plurimus.drivers.sriovlinks import Links
 from plurimus.wire.rtlinks import Device
 from plurimus.wire.rtvfs import VirtualFunction
@@ -52,6 +52,7 @@ class Finder:
         Raises:
             AttachmentError: it is no VF, its PF has no interface, or nobody can use it.
         """
+        self.check_bus()
         if not self._pci.exists(address):
             raise AttachmentError(f"VF {address}: this node has no PCI function of that address")
         if not self._pci.physical(address):
@@ -71,6 +72,19 @@ class Finder:
                 f"{', '.join(sorted(USERSPACE_DRIVERS))}"
             )
         return Function(address, physical, present, interface)
+
+    def check_bus(self) -> None:
+        """See that PCI functions can be seen at all, so that none counts as gone for that.
+
+        Raises:
+            AttachmentError: code 5, with the path.
+        """
+        if not self._pci.devices.is_dir():
+            raise AttachmentError(
+                f"no PCI function can be seen, since there is no {self._pci.devices}; where the daemon runs in a "
+                "container it needs the node's /sys below chrootDir",
+                code=Code.IO_FAILURE,
+            )
 
     def physical(self, address: str) -> Device | None:
         """The interface of the PF of a VF; None where there is none on the host."""

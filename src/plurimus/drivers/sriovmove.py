@@ -70,9 +70,10 @@ class Mover:
             Missing: its interface is not found.
             AttachmentError: something could not be restored.
         """
+        self._finder.check_bus()
         failures: list[PlurimusError] = []
         _collect(failures, lambda: self._reset(saved))
-        if not saved.userspace and self._finder.has_interface(saved.device):
+        if not saved.userspace:
             _collect(failures, lambda: self._bring_home(saved, namespaces))
         if failures:
             raise next((failure for failure in failures if isinstance(failure, Missing)), joined(failures))
@@ -159,6 +160,8 @@ class Mover:
 
     def _bring_home(self, saved: Saved, namespaces: Sequence[str]) -> None:
         place = self._finder.interface(saved.device, saved.ifname, namespaces)
+        if place is None and not self._finder.has_interface(saved.device):
+            return
         if place is None:
             raise Missing(f"VF {saved.device}: its interface is neither on the host nor in {' or '.join(namespaces)}")
         device, index = place.device, place.device.link.index

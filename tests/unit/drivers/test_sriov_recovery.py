@@ -102,6 +102,20 @@ async def test_a_vf_that_is_gone_or_has_no_interface_any_more_needs_nothing(node
     assert node.left() == []
 
 
+async def test_functions_that_cannot_be_seen_are_not_taken_for_gone(node: Node) -> None:
+    before = node.kernel.state()
+    await node.call("ADD", **VF)
+    (node.root / "sys").rename(node.root / "hidden")
+    with pytest.raises(AttachmentError, match="no PCI function can be seen"):
+        await node.call("DEL", **VF)
+    with pytest.raises(AttachmentError, match="no PCI function can be seen"):
+        await node.call("ADD", pod="other", netns=OTHER, deviceID=address(2))
+    assert node.left() == ["pci/0000:01:10.1", "pod-net1"]
+    (node.root / "hidden").rename(node.root / "sys")
+    await node.call("DEL", **VF)
+    assert node.kernel.state() == before
+
+
 async def test_a_pf_without_interface_keeps_no_vf_in_a_pod(node: Node) -> None:
     await node.call("ADD", **VF)
     physical = node.kernel.spaces[None].pop(0)
