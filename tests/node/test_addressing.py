@@ -62,6 +62,14 @@ async def test_addresses_and_routes_are_those_of_the_result() -> None:
     assert (on_link["scope"], on_link.get("gateway")) == ("link", None)
     await addressing.check(POD, "net1", made)
     ip("route", "delete", "10.97.0.0/16")
+    ip("route", "add", "10.97.0.0/16", "dev", "net1", "table", "200")  # as sbr does
+    await addressing.check(POD, "net1", made)
+    ip("route", "delete", "10.98.0.0/16", "table", "101")
+    ip("route", "add", "10.98.0.0/16", "via", "10.56.0.1", "dev", "net1", "table", "200")
+    with pytest.raises(AttachmentError, match=r"has not the route to 10\.98\.0\.0/16 by net1"):
+        await addressing.check(POD, "net1", made)
+    ip("route", "add", "10.98.0.0/16", "via", "10.56.0.1", "dev", "net1", "table", "101")
+    ip("route", "delete", "10.97.0.0/16", "table", "200")
     with pytest.raises(AttachmentError, match=r"has not the route to 10\.97\.0\.0/16 by net1"):
         await addressing.check(POD, "net1", made)
     ip("addr", "delete", "fd56::2/64", "dev", "net1")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from collections.abc import Iterable
 
 from plurimus.adapters import sysctls
 from plurimus.adapters.netlink import Netlink, NetlinkError
@@ -14,7 +15,7 @@ from plurimus.cni.errors import AttachmentError
 from plurimus.cni.result import Result, Route
 from plurimus.drivers.threads import in_thread
 from plurimus.wire import netlink as wire
-from plurimus.wire import rtaddresses
+from plurimus.wire import rtaddresses, rtanswers, rtrequests
 from plurimus.wire import rtnetlink as rt
 
 _DAD_PATIENCE, _DAD_PAUSE = 5.0, 0.05
@@ -118,9 +119,20 @@ def _check(netns: str, ifname: str, result: Result) -> None:
         index = _index(netlink, netns, ifname)
         for route in result.routes:
             wanted = _route(route, result, index)
-            there = netlink.routes(wanted.family, table=wanted.table)
-            if not any(_leads(each, wanted) for each in there):
+            there = _all_routes(netlink, wanted.family)
+            # without a table of its own, a route may have been moved by a plugin behind this one
+            if not any(_leads(each, wanted) for each in there if each.table == (route.table or each.table)):
                 raise AttachmentError(f"network namespace {netns} has not the route to {route.dst} by {ifname}")
+
+
+def _all_routes(netlink: Netlink, family: int) -> list[rt.Route]:
+    """The routes of all tables."""
+    payload = rtrequests.dump_routes(family)
+    return netlink.read("listing routes", rt.RTM_GETROUTE, wire.NLM_F_DUMP, payload, _hops)
+
+
+def _hops(payloads: Iterable[bytes]) -> list[rt.Route]:
+    return [hop for payload in payloads for hop in rtanswers.routes(payload)]
 
 
 def _leads(there: rt.Route, wanted: rt.Route) -> bool:
@@ -129,7 +141,7 @@ def _leads(there: rt.Route, wanted: rt.Route) -> bool:
     The gateway is not compared for default routes, whose owner may have been settled after the ADD.
     """
     if wanted.is_default:
-        return there.is_default
+        return there.is_default and there.type == rt.RTN_UNICAST
     return (there.dst, there.oif, there.gateway) == (wanted.dst, wanted.oif, wanted.gateway)
 
 

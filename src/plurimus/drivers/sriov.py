@@ -21,7 +21,7 @@ import msgspec
 import structlog
 
 from plurimus.adapters.sysfs import PciFunctions
-from plurimus.cni.errors import AttachmentError, Code, PlurimusError
+from plurimus.cni.errors import AttachmentError, Code, PlurimusError, joined
 from plurimus.cni.result import Interface, Result
 from plurimus.drivers import addressing, sriovcheck, sriovconf
 from plurimus.drivers.announce import announce
@@ -112,10 +112,17 @@ class Sriov(Driver):
             for entry in call.conf.get("cni.dev/valid-attachments") or ()
             if isinstance(entry, dict)
         }
+        failures: list[PlurimusError] = []
         for saved in await in_thread(self._files.all):
             if saved.network == call.network and saved.owner not in alive:
-                await self.delete(replace(call, command="DEL", container_id=saved.container_id, ifname=saved.ifname,
-                                          netns=saved.netns))  # fmt: skip
+                one = replace(call, command="DEL", container_id=saved.container_id, ifname=saved.ifname,
+                              netns=saved.netns)  # fmt: skip
+                try:
+                    await self.delete(one)
+                except PlurimusError as error:  # the others are no less to be given back
+                    failures.append(error.about(f"VF {saved.device} of {saved.container_id}: "))
+        if failures:
+            raise joined(failures)
 
     async def _take(self, call: Call, settings: Settings) -> _Taken:
         """The VF as the pod's, and on disk as such.  Held meanwhile, and not longer: IPAM may take its time."""

@@ -263,6 +263,18 @@ async def test_collecting_gives_back_what_no_living_attachment_of_the_network_ha
     assert node.kernel.state() == before
 
 
+async def test_collecting_goes_on_where_one_cannot_be_given_back(node: Node) -> None:
+    for vf in (0, 1):
+        await node.call("ADD", pod=f"pod{vf}", ifname=f"net{vf}", deviceID=address(vf), vlan=100)
+    node.kernel.refused = {"move 10": errno.EIO}
+    with pytest.raises(AttachmentError, match=r"VF 0000:01:10\.0 of pod0: move 10"):
+        await node.call("GC", **{"cni.dev/valid-attachments": []})
+    assert node.left() == ["pci/0000:01:10.0", "pod0-net0"]
+    node.kernel.refused = {}
+    await node.call("GC", **{"cni.dev/valid-attachments": []})
+    assert node.left() == []
+
+
 async def test_a_setting_that_cannot_be_restored_keeps_nothing_else_from_it(node: Node) -> None:
     before = node.kernel.state()
     await node.call("ADD", **VF)
