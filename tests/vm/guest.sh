@@ -24,6 +24,7 @@ mount --bind build/vm/kernel/usr/lib/modules /usr/lib/modules || exit
 modprobe ib_core netns_mode="$([ "$RDMA_MODE" = exclusive ] && echo 0 || echo 1)"
 modprobe -a virtio_net igb igbvf rdma_rxe rdma_ucm ib_uverbs
 ip link set lo up
+echo node >/proc/sys/kernel/hostname
 
 # names as on a machine with several cards, by the order of their addresses
 named() { for link in /sys/class/net/*; do [ "$(cat "$link/address")" != "$1" ] || ip link set "${link##*/}" name "$2"; done; }

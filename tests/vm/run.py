@@ -16,9 +16,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
+from tests.cluster import deployed, objects
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.waiting import eventually
 from tests.isolation import isolate
 
 from .machine import GATEWAY, MOST_CARDS, ROOT, Machine, MachineError
@@ -77,7 +80,7 @@ def _paths(words: Sequence[str]) -> list[str]:
 
 @contextmanager
 def _control_plane() -> Iterator[Path]:
-    """The kubeconfig of an administrator, as the guest can use it."""
+    """The kubeconfig of an administrator, as the guest can use it; the API server knows the kinds of whereabouts."""
     started = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="plurimus-vm-cluster-") as folder,
@@ -85,6 +88,9 @@ def _control_plane() -> Iterator[Path]:
     ):
         config = cluster.kubeconfig.read_text().replace("https://localhost:", f"https://{GATEWAY}:")
         cluster.kubeconfig.write_text(config)
+        for definition in deployed.manifest("whereabouts.yaml"):
+            objects.create(cluster.admin, definition)
+            eventually(partial(cluster.admin.get, objects.path(definition)), objects.established)
         _say(f"the API server was ready after {time.monotonic() - started:.0f} s")
         yield cluster.kubeconfig
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from tests.node.daemon import Node
 from tests.node.runtime import Sandbox
-from tests.node.snapshot import run
 
-from .cards import Vf, carries
+from .cards import Vf
+from .pings import PINGED, rdma_ping, soften
 
 
 @pytest.fixture
 def pods(node: Node, vfs: list[Vf]) -> Iterator[list[Sandbox]]:
-    """Two pods, each with a function as net1 and an RDMA device over it."""
+    """Two pods, each with a function as net1, moved by a reference plugin, and an RDMA device over it."""
     made = []
     for number, vf in enumerate(vfs):
         ipam = {"type": "static", "addresses": [{"address": f"10.56.2.{number + 1}/24"}]}
@@ -25,26 +24,12 @@ def pods(node: Node, vfs: list[Vf]) -> Iterator[list[Sandbox]]:
         pod.add()
         made.append(pod)
     for number, pod in enumerate(made):
-        carries("net1", pod.name)
-        inside(pod, "rdma", "link", "add", f"rxe{number}", "type", "rxe", "netdev", "net1")
+        soften(pod, f"rxe{number}")
     yield made
     for pod in made:
         pod.delete()
 
 
-def inside(pod: Sandbox, *argv: str) -> str:
-    return run("ip", "netns", "exec", pod.name, *argv)
-
-
 def test_an_rdma_ping_goes_from_pod_to_pod(pods: list[Sandbox]) -> None:
     server, client = pods
-    (address,) = [each.partition("/")[0] for each in server.addresses()["net1"]]
-    command = ["ip", "netns", "exec", server.name, "rping", "-s", "-a", address, "-C", "3"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as serving:
-        try:
-            told = inside(client, "sh", "-c", f"sleep 3; timeout 60 rping -c -a {address} -C 3 -v")
-        finally:
-            serving.kill()
-    assert [line[:24] for line in told.splitlines() if line.startswith("ping data:")] == [
-        f"ping data: rdma-ping-{number}: " for number in range(3)
-    ]
+    assert rdma_ping(client, server) == PINGED
