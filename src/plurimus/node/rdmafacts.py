@@ -3,7 +3,7 @@
 The kernel makes the entry for an address a little after the address, so it is waited for, briefly.  No pod fails by
 what is told here: what cannot be found or written is logged, and absent.
 
-RDMA spec sections 6.2 and 7; decision 20.
+RDMA spec sections 6.2 and 7; decision 21.
 """
 
 from __future__ import annotations
