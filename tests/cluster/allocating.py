@@ -21,7 +21,7 @@ from plurimus.adapters.ippools import ApiPools
 from plurimus.adapters.kubeconfig import Access
 from plurimus.cni.errors import PlurimusError
 from plurimus.drivers import call
-from plurimus.drivers.whereabouts import Whereabouts
+from plurimus.drivers.whereabouts.driver import Whereabouts
 from plurimus.model.pod import Pod
 
 from .programs import ROOT

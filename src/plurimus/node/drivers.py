@@ -13,11 +13,11 @@ from plurimus.core.ports import AddressPools, Cluster, Plugins
 from plurimus.drivers.call import Driver
 from plurimus.drivers.inprocess import InProcess
 from plurimus.drivers.ipam import Ipam
-from plurimus.drivers.rdma import Rdma
-from plurimus.drivers.rdmastate import SavedDevices
+from plurimus.drivers.rdma.driver import Rdma
+from plurimus.drivers.rdma.state import SavedDevices
 from plurimus.drivers.sbr import Sbr
-from plurimus.drivers.sriov import Sriov
-from plurimus.drivers.whereabouts import Whereabouts
+from plurimus.drivers.sriov.driver import Sriov
+from plurimus.drivers.whereabouts.driver import Whereabouts
 from plurimus.node.late import NODE_NAME
 
 

@@ -16,7 +16,7 @@ from plurimus.cni.result import Result
 from plurimus.core.ports import Overtaken
 from plurimus.drivers import call
 from plurimus.drivers.call import Call
-from plurimus.drivers.whereabouts import Whereabouts
+from plurimus.drivers.whereabouts.driver import Whereabouts
 from plurimus.model import ippool
 from plurimus.model.ippool import Change, Pool, Reservation, Slice, SlicePool
 from plurimus.model.pod import Pod

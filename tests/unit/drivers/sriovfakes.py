@@ -14,8 +14,8 @@ from plurimus.cni.errors import AttachmentError
 from plurimus.cni.result import Result, parse
 from plurimus.drivers.inprocess import InProcess
 from plurimus.drivers.ipam import Ipam
-from plurimus.drivers.sriov import Sriov
-from plurimus.drivers.sriovstate import FOLDER, StateFiles
+from plurimus.drivers.sriov.driver import Sriov
+from plurimus.drivers.sriov.state import FOLDER, StateFiles
 from plurimus.wire.rtlinks import Device
 from plurimus.wire.rtnetlink import Link
 from plurimus.wire.rtvfs import Aspect, VirtualFunction

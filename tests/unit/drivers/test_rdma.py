@@ -11,8 +11,8 @@ import pytest
 from plurimus.cni.errors import AttachmentError, Code, ConfigError, PlurimusError
 from plurimus.drivers import call
 from plurimus.drivers.call import Call
-from plurimus.drivers.rdma import Rdma
-from plurimus.drivers.rdmastate import FOLDER, SavedDevices
+from plurimus.drivers.rdma.driver import Rdma
+from plurimus.drivers.rdma.state import FOLDER, SavedDevices
 from plurimus.wire import rdma as wire
 
 from .rdmanode import HOST, Node, refused

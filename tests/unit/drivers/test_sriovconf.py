@@ -8,9 +8,9 @@ import pytest
 
 from plurimus.cni.args import parse_args
 from plurimus.cni.errors import ConfigError, RequestError
-from plurimus.drivers import sriovconf
 from plurimus.drivers.call import Call
-from plurimus.drivers.sriovconf import Settings
+from plurimus.drivers.sriov import conf as sriovconf
+from plurimus.drivers.sriov.conf import Settings
 from plurimus.wire.rtvfs import VirtualFunction
 
 VF = VirtualFunction(1, "00:00:00:00:00:00", spoofchk=True, trust=False)

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plurimus.drivers import sriovconf, sriovstate
 from plurimus.drivers.call import Call
-from plurimus.drivers.sriovstate import FOLDER, Saved
+from plurimus.drivers.sriov import conf as sriovconf
+from plurimus.drivers.sriov import state as sriovstate
+from plurimus.drivers.sriov.state import FOLDER, Saved
 from plurimus.wire.rtvfs import VirtualFunction
 
 from .sriovfakes import POD, Node, address, device

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from plurimus.cni.errors import AttachmentError, ClusterError
-from plurimus.drivers import whereaboutspool
+from plurimus.drivers.whereabouts import pool as whereaboutspool
 from plurimus.model.ippool import Allocation, Pool, Reservation
 
 from .pools import Node, Shelf, plain

@@ -21,8 +21,8 @@ from plurimus.adapters.rdmadevices import RdmaDevices
 from plurimus.cni.errors import AttachmentError
 from plurimus.drivers import call
 from plurimus.drivers.call import Call
-from plurimus.drivers.rdma import Rdma
-from plurimus.drivers.rdmastate import SavedDevices
+from plurimus.drivers.rdma.driver import Rdma
+from plurimus.drivers.rdma.state import SavedDevices
 from plurimus.wire import rdma as wire
 from tests.node.daemon import Node
 from tests.vm.inside import rdma

@@ -22,7 +22,7 @@ from plurimus.adapters.rdma import EXCLUSIVE_AT_BOOT
 from plurimus.cni.errors import AttachmentError, Code, ConfigError, PlurimusError, joined
 from plurimus.cni.result import Result
 from plurimus.drivers.call import Call, Driver
-from plurimus.drivers.rdmastate import Saved, SavedDevices, saved
+from plurimus.drivers.rdma.state import Saved, SavedDevices, saved
 from plurimus.drivers.threads import in_thread
 from plurimus.wire.rdma import ACTIVE, SHARED, Port
 

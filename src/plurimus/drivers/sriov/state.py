@@ -25,7 +25,7 @@ from plurimus.adapters import files
 from plurimus.adapters.sysfs import is_pci_address
 from plurimus.cni import gojson
 from plurimus.cni.errors import AttachmentError, Code
-from plurimus.drivers.sriovconf import Settings
+from plurimus.drivers.sriov.conf import Settings
 from plurimus.wire.rtvfs import LINK_STATES, VLAN_PROTOCOLS, Aspect, VirtualFunction
 
 FOLDER = "var/lib/cni/sriov"

@@ -20,10 +20,10 @@ import structlog
 
 from plurimus.adapters.netlink import NetlinkError
 from plurimus.cni.errors import AttachmentError, PlurimusError, joined
-from plurimus.drivers.sriovconf import Settings
-from plurimus.drivers.sriovfind import Finder, Function, Place
-from plurimus.drivers.sriovlinks import Links
-from plurimus.drivers.sriovstate import Saved
+from plurimus.drivers.sriov.conf import Settings
+from plurimus.drivers.sriov.find import Finder, Function, Place
+from plurimus.drivers.sriov.links import Links
+from plurimus.drivers.sriov.state import Saved
 from plurimus.wire.rtlinks import Device
 from plurimus.wire.rtvfs import Aspect, VirtualFunction
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from plurimus.cni.errors import AttachmentError
 from plurimus.drivers.call import Call
-from plurimus.drivers.sriovconf import Settings
-from plurimus.drivers.sriovfind import Finder
-from plurimus.drivers.sriovstate import Saved
+from plurimus.drivers.sriov.conf import Settings
+from plurimus.drivers.sriov.find import Finder
+from plurimus.drivers.sriov.state import Saved
 
 
 def check(finder: Finder, saved: Saved, settings: Settings, call: Call) -> None:

@@ -16,7 +16,7 @@ from plurimus.cni.errors import ClusterError, PlurimusError
 from plurimus.core import slices
 from plurimus.core.ports import AddressPools, Overtaken
 from plurimus.core.whereabouts import Settings
-from plurimus.drivers.whereaboutspool import PATIENCE, alike, behind, pause
+from plurimus.drivers.whereabouts.pool import PATIENCE, alike, behind, pause
 from plurimus.model.ippool import Network, SlicePool
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from plurimus.adapters.sysfs import PciFunctions
 from plurimus.cni.errors import AttachmentError, Code, PlurimusError
-from plurimus.drivers.sriovlinks import Links
+from plurimus.drivers.sriov.links import Links
 from plurimus.wire.rtlinks import Device
 from plurimus.wire.rtvfs import VirtualFunction
 

@@ -23,15 +23,16 @@ import structlog
 from plurimus.adapters.sysfs import PciFunctions
 from plurimus.cni.errors import AttachmentError, Code, PlurimusError, joined
 from plurimus.cni.result import Interface, Result
-from plurimus.drivers import addressing, sriovcheck, sriovconf
+from plurimus.drivers import addressing
 from plurimus.drivers.announce import announce
 from plurimus.drivers.call import Call, Driver
 from plurimus.drivers.ipam import Ipam
-from plurimus.drivers.sriovconf import Settings
-from plurimus.drivers.sriovfind import Finder, Function
-from plurimus.drivers.sriovlinks import KernelLinks, Links
-from plurimus.drivers.sriovmove import Missing, Mover
-from plurimus.drivers.sriovstate import Saved, StateFiles
+from plurimus.drivers.sriov import check, conf
+from plurimus.drivers.sriov.conf import Settings
+from plurimus.drivers.sriov.find import Finder, Function
+from plurimus.drivers.sriov.links import KernelLinks, Links
+from plurimus.drivers.sriov.move import Missing, Mover
+from plurimus.drivers.sriov.state import Saved, StateFiles
 from plurimus.drivers.threads import in_thread
 
 _TRIES, _PAUSE = 50, 0.1
@@ -73,7 +74,7 @@ class Sriov(Driver):
         self._pause = pause
 
     async def add(self, call: Call) -> Result:
-        settings = sriovconf.read(call)
+        settings = conf.read(call)
         if self._files.load(call.container_id, call.ifname) is not None:
             await self.delete(call)  # an ADD that was not followed by its DEL
         given = None
@@ -97,11 +98,11 @@ class Sriov(Driver):
         await self._ipam.delete(call)
 
     async def check(self, call: Call) -> None:
-        settings = sriovconf.read(call)
+        settings = conf.read(call)
         saved = self._files.load(call.container_id, call.ifname)
         if saved is None:
             raise AttachmentError(f"no VF is recorded for interface {call.ifname} of {call.container_id}")
-        await in_thread(lambda: sriovcheck.check(self._finder, saved, settings, call))
+        await in_thread(lambda: check.check(self._finder, saved, settings, call))
         if call.previous is not None and not saved.userspace:
             await addressing.check(call.netns, call.ifname, call.previous)
         await self._ipam.check(call)

@@ -1,7 +1,7 @@
 """The IPAM plugin whereabouts: addresses of ranges that all nodes of a cluster share.
 
 Its objects, their names and their fields are those of the original, so that both can serve a cluster at the same time.
-There is no lease: see `drivers.whereaboutspool` and decision 18.
+There is no lease: see `drivers.whereabouts.pool` and decision 18.
 
 Spec section 4.
 """
@@ -25,8 +25,8 @@ from plurimus.core.ranges import Range
 from plurimus.core.whereabouts import Settings
 from plurimus.core.whereaboutskeys import Ipam
 from plurimus.drivers.call import Call, Driver
-from plurimus.drivers.whereaboutspool import PoolQueue, owns
-from plurimus.drivers.whereaboutsslices import Claims, NodeSlices
+from plurimus.drivers.whereabouts.pool import PoolQueue, owns
+from plurimus.drivers.whereabouts.slices import Claims, NodeSlices
 from plurimus.model.ippool import Address, Allocation, Network
 from plurimus.model.pod import Pod
 
