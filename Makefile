@@ -34,8 +34,7 @@ test-vm: setup     ## in a machine with SR-IOV network cards and soft RoCE, made
 	@$(PY) tools/build_kubernetes.py build/kubernetes --only kube-apiserver
 	@for peer in whereabouts sriov rdma; do $(PY) tools/build_peers.py build/$$peer $$peer || exit 1; done
 	@$(PY) tools/build_vm.py build/vm
-	@$(PY) -m tests.vm.run --control-plane --seconds 2700 -- $(ARGS)
-	@$(if $(ARGS),,$(PY) -m tests.vm.run --cards 2 --rdma exclusive -- tests/vm/exclusive)
+	@$(if $(ARGS),$(PY) -m tests.vm.run --control-plane -- $(ARGS),tests/vm/all.sh)
 
 check: setup       ## formatting, lints, types, import contracts
 	@.venv/bin/ruff format --check .

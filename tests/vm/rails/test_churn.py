@@ -21,9 +21,8 @@ from plurimus.model.definition import RESOURCE_NAME
 from tests.cluster.waiting import eventually
 from tests.node.daemon import Node
 from tests.node.runtime import Sandbox
-
-from . import sriov
-from .cards import Vf, cards
+from tests.vm.inside import sriov
+from tests.vm.inside.cards import Vf, cards
 
 SECONDS = float(os.environ.get("PLURIMUS_CHURN_SECONDS", "300"))
 PODS, WORKERS = 10, 3

@@ -8,8 +8,7 @@ from pathlib import Path
 from tests.node.snapshot import ip_json
 from tests.pages import follow
 from tests.patience import SLOWER
-
-from .cards import cards
+from tests.vm.inside.cards import cards
 
 
 def test_a_pod_gets_eight_rails_and_gives_them_back() -> None:

@@ -14,8 +14,7 @@ from plurimus.model.definition import RESOURCE_NAME
 from tests.node.daemon import PLURIMUS, Node
 from tests.node.runtime import Sandbox
 from tests.node.snapshot import ip, ip_json, run
-
-from .cards import Vf, cards, carries
+from tests.vm.inside.cards import Vf, cards, carries
 
 SYSCTLS = {"arp_ignore": "1", "arp_announce": "2", "rp_filter": "2"}
 Functions = list[list[Vf]]
