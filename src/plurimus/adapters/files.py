@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 from pathlib import Path
 from typing import BinaryIO
 
 from plurimus.cni.errors import AttachmentError, Code
+
+_LONG = 200
+"""Bytes of a name, from which on its temporary one is made otherwise."""
 
 
 def make_folder(folder: Path) -> None:
@@ -27,8 +31,14 @@ def make_folder(folder: Path) -> None:
 
 
 def temporary_name(name: str) -> str:
-    """What a file is called until it has all its content and gets its name."""
-    return f".{name[:200]}.tmp"
+    """What a file is called until it has all its content and gets its name.
+
+    Long names, of up to 255 bytes, may differ at their ends only, and there is no room for all of one.
+    """
+    whole = os.fsencode(name)
+    if len(whole) <= _LONG:
+        return f".{name}.tmp"
+    return f".{hashlib.sha256(whole).hexdigest()}.tmp"
 
 
 def replace(path: Path, content: bytes, *, durable: bool, mode: int = 0o600) -> None:

@@ -53,6 +53,16 @@ def test_a_write_that_fails_leaves_the_old_file(durable: bool, tmp_path: Path) -
     assert (path.read_text(), names(tmp_path)) == ("old", ["file"])
 
 
+def test_long_names_that_begin_alike_are_written_side_by_side(tmp_path: Path) -> None:
+    """Network, container ID and interface make a name of up to 255 bytes, and what differs may be its end."""
+    long = "n" * 120 + "-" + "c" * 128
+    held = [files.temporary_name(f"{long}-net{number}") for number in (1, 2)]
+    assert len({*held, *(files.temporary_name(f"{long}-é{number}") for number in (1, 2))}) == 4
+    (tmp_path / held[0]).mkdir()  # another thread is at it
+    files.replace(tmp_path / f"{long}-net2", b"2", durable=False)
+    assert (tmp_path / f"{long}-net2").read_bytes() == b"2"
+
+
 def test_a_folder_is_made_for_root_alone(tmp_path: Path) -> None:
     """F13."""
     files.make_folder(tmp_path / "a/b")

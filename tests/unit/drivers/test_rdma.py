@@ -260,6 +260,14 @@ async def test_collecting_takes_home_what_no_living_attachment_has(tmp_path: Pat
     assert sorted(path.name for path in state(tmp_path).parent.iterdir()) == ["rail0-alive-net1", "rail0-b-dead-net1"]
 
 
+async def test_under_a_name_that_no_file_can_have_nothing_is_given_and_nothing_owed(tmp_path: Path) -> None:
+    own, long = node(), {"network": "n" * 150, "container": "c" * 128}
+    with pytest.raises(AttachmentError, match="File name too long"):
+        await driver(own, tmp_path).add(request("ADD", **long))
+    assert own.moves == []
+    await driver(own, tmp_path).delete(request("DEL", **long))
+
+
 async def test_a_saved_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     state(tmp_path).parent.mkdir(parents=True)
     state(tmp_path).write_text("{")

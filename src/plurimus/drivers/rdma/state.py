@@ -8,6 +8,7 @@ RDMA spec section 2.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,8 @@ class SavedDevices:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return
             raise files.io_error(path, "remove", error) from error
 
     def of_network(self, network: str) -> Iterator[tuple[str, str]]:
@@ -81,6 +84,8 @@ class SavedDevices:
         except FileNotFoundError:
             return None
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:  # nor could `store` write it
+                return None
             raise files.io_error(path, "read", error) from error
         except ValueError as error:
             raise AttachmentError(
