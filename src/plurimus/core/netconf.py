@@ -19,7 +19,7 @@ from plurimus.core import keys
 from plurimus.model.selection import Bandwidth, PortMapping
 
 VALID_ATTACHMENTS = "cni.dev/valid-attachments"
-_VALID_ATTACHMENTS_OLD = "cni.dev/attachments"
+VALID_ATTACHMENTS_OLD = "cni.dev/attachments"
 
 
 class RuntimeConfig(msgspec.Struct, frozen=True, rename="camel"):
@@ -124,7 +124,7 @@ def valid_attachments(stdin: Mapping[str, Any]) -> list[ValidAttachment]:
     Raises:
         ConfigError: the key is missing, which must not be read as "keep none", or malformed.
     """
-    key = next((key for key in (VALID_ATTACHMENTS, _VALID_ATTACHMENTS_OLD) if key in stdin), None)
+    key = next((key for key in (VALID_ATTACHMENTS, VALID_ATTACHMENTS_OLD) if key in stdin), None)
     if key is None:
         raise ConfigError(f"GC needs {VALID_ATTACHMENTS!r}, the attachments to keep; nothing was removed")
     kept = stdin[key]

@@ -14,6 +14,7 @@ from plurimus.cni import args, gojson, result, version
 from plurimus.cni.args import Pairs
 from plurimus.cni.errors import Code, ConfigError
 from plurimus.cni.result import Result
+from plurimus.core import netconf
 
 T = TypeVar("T")
 
@@ -67,6 +68,18 @@ class Call:
         except ValueError as error:
             raise ConfigError(f"network configuration {self.network!r}: {error}") from error
 
+    def valid_attachments(self) -> set[tuple[str, str]] | None:
+        """Container ID and interface of each attachment that lives; None where GC is not told, and nothing is to go.
+
+        Raises:
+            ConfigError: code 7; the list has what is no attachment.
+        """
+        for key in (netconf.VALID_ATTACHMENTS, netconf.VALID_ATTACHMENTS_OLD):
+            if isinstance(self.conf.get(key), list):
+                valid = netconf.valid_attachments({key: self.conf[key]})
+                return {(each.container_id, each.ifname) for each in valid}
+        return None
+
 
 def read(env: Mapping[str, str], stdin: bytes, search: tuple[str, ...]) -> Call:
     """The call in the variables `env` and the configuration `stdin`.
@@ -119,4 +132,4 @@ class Driver(ABC):
         """STATUS; raises why an ADD would fail now."""
 
     async def collect(self, call: Call) -> None:  # noqa: B027 - most leave nothing behind
-        """GC; gives back what belongs to none of the attachments in `cni.dev/valid-attachments`."""
+        """GC; gives back what belongs to none of `call.valid_attachments()`, and nothing where that is None."""

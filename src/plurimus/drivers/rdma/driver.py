@@ -27,7 +27,6 @@ from plurimus.drivers.threads import in_thread
 from plurimus.wire.rdma import ACTIVE, SHARED, Port
 
 _log = structlog.get_logger(__name__)
-_VALID = "cni.dev/valid-attachments"
 Look = Callable[[str], list[str]]
 
 
@@ -48,15 +47,6 @@ class Devices(Protocol):
 class _Settings(msgspec.Struct, frozen=True):
     device_id: str = msgspec.field(default="", name="deviceID")
     shared_mode: str = msgspec.field(default="error", name="sharedMode")
-
-
-class _Attachment(msgspec.Struct, frozen=True):
-    container_id: str = msgspec.field(default="", name="containerID")
-    ifname: str = ""
-
-
-class _Valid(msgspec.Struct, frozen=True):
-    attachments: list[_Attachment] | None = msgspec.field(default=None, name=_VALID)
 
 
 class Rdma(Driver):
@@ -89,9 +79,8 @@ class Rdma(Driver):
             raise AttachmentError(_shared(), code=Code.PLUGIN_NOT_AVAILABLE)
 
     async def collect(self, call: Call) -> None:
-        valid = call.settings(_Valid).attachments
-        if valid is not None:
-            alive = {(each.container_id, each.ifname) for each in valid}
+        alive = call.valid_attachments()
+        if alive is not None:
             await in_thread(lambda: self._collect(call.network, alive))
 
     def _add(self, call: Call, settings: _Settings) -> None:

@@ -108,11 +108,9 @@ class Sriov(Driver):
         await self._ipam.check(call)
 
     async def collect(self, call: Call) -> None:
-        alive = {
-            (entry.get("containerID"), entry.get("ifname"))
-            for entry in call.conf.get("cni.dev/valid-attachments") or ()
-            if isinstance(entry, dict)
-        }
+        alive = call.valid_attachments()
+        if alive is None:
+            return
         failures: list[PlurimusError] = []
         for saved in await in_thread(self._files.all):
             if saved.network == call.network and saved.owner not in alive:

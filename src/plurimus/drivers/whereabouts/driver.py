@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -112,9 +111,9 @@ class Whereabouts(Driver):
         A pool that nodes share does not say whose of its addresses were given on this node.
         """
         settings, namespace = self._read(call)
-        if not settings.slice_length:
+        valid = call.valid_attachments()
+        if not settings.slice_length or valid is None:
             return
-        valid = {(each.get("containerID"), each.get("ifname")) for each in _attachments(call.conf)}
         places = await self._places(settings, namespace, claim=False)
         for queue, ledger in [(queue, await queue.ledger()) for queue, _ in places[:1]]:
             for of, address in [(held.allocation, held.address) for held in ledger.held()] if ledger else ():
@@ -174,6 +173,7 @@ class Whereabouts(Driver):
         networks = whereabouts.networks(ipam)
         first = networks[:1]
         try:
+            whereabouts.check_names(ipam, call.network)
             length = whereabouts.slice_length(ipam, first[0]) if first else 0
         except ValueError:
             return []
@@ -204,8 +204,3 @@ class Whereabouts(Driver):
 
 def _given(settings: Settings, range_: Range, address: Address) -> IPConfig:
     return IPConfig(range_.prefixed(address), gateway=settings.gateway_of(address))
-
-
-def _attachments(conf: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found = conf.get("cni.dev/valid-attachments") or conf.get("cni.dev/attachments") or []
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
