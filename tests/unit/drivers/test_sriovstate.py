@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from plurimus.drivers.call import Call
 from plurimus.drivers.sriov import conf as sriovconf
-from plurimus.drivers.sriov import state as sriovstate
-from plurimus.drivers.sriov.state import FOLDER, Saved
+from plurimus.drivers.sriov.saved import Saved, decode, encode
+from plurimus.drivers.sriov.state import FOLDER
 from plurimus.wire.rtvfs import VirtualFunction
 
 from .sriovfakes import POD, Node, address, device
@@ -156,10 +156,10 @@ def test_what_was_saved_is_read_again(
     settings = sriovconf.read(call)
     saved = Saved("pod-1", "net-1", "0000:01:10.1", "pf0", original, frozenset({*settings.aspects, "mac"}), netns,
                   "rail", home, "02:00:00:00:00:02", 1500, tuple(names))  # fmt: skip
-    assert sriovstate.decode(sriovstate.encode(saved, settings, dict(call.conf)), "pod-1-net-1") == saved
+    assert decode(encode(saved, settings, dict(call.conf)), "pod-1-net-1") == saved
 
 
 @given(st.binary(max_size=60) | st.recursive(st.none() | st.integers(), st.lists).map(lambda x: json.dumps(x).encode()))
 def test_what_is_no_such_file_is_a_value_error(content: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - whatever says so
-        sriovstate.decode(content, "pod-net1")
+        decode(content, "pod-net1")

@@ -9,7 +9,7 @@ from plurimus.cni.errors import AttachmentError
 from plurimus.drivers.call import Call
 from plurimus.drivers.sriov.conf import Settings
 from plurimus.drivers.sriov.find import Finder
-from plurimus.drivers.sriov.state import Saved
+from plurimus.drivers.sriov.saved import Saved
 
 
 def check(finder: Finder, saved: Saved, settings: Settings, call: Call) -> None:

@@ -32,7 +32,8 @@ from plurimus.drivers.sriov.conf import Settings
 from plurimus.drivers.sriov.find import Finder, Function
 from plurimus.drivers.sriov.links import KernelLinks, Links
 from plurimus.drivers.sriov.move import Missing, Mover
-from plurimus.drivers.sriov.state import Saved, StateFiles
+from plurimus.drivers.sriov.saved import Saved
+from plurimus.drivers.sriov.state import StateFiles
 from plurimus.drivers.threads import in_thread
 
 _TRIES, _PAUSE = 50, 0.1

@@ -23,7 +23,7 @@ from plurimus.cni.errors import AttachmentError, PlurimusError, joined
 from plurimus.drivers.sriov.conf import Settings
 from plurimus.drivers.sriov.find import Finder, Function, Place
 from plurimus.drivers.sriov.links import Links
-from plurimus.drivers.sriov.state import Saved
+from plurimus.drivers.sriov.saved import Saved
 from plurimus.wire.rtlinks import Device
 from plurimus.wire.rtvfs import Aspect, VirtualFunction
 
