@@ -1,25 +1,28 @@
 """Files for the containers of a pod, `/run/plurimus/pods/<pod UID>/`; implements `ports.PodFolders`.
 
 A pod mounts its own folder, and a container of it may have written anything there.  So nothing in it is read, and each
-time it is made anew elsewhere and put in its place; whose it is stands beside it, where no pod comes.
+time it is made anew elsewhere and put in its place; whose it is stands beside it, where no pod comes.  What is to go is
+renamed, and deleted by a thread: however much there is, neither the daemon nor another pod waits for it.
 """
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import re
-import shutil
-import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from plurimus.adapters import files, rooted
-from plurimus.cni.errors import AttachmentError
+import structlog
+
+from plurimus.adapters import files, leftovers, rooted
+from plurimus.cni import args
+from plurimus.cni.errors import AttachmentError, PlurimusError
 
 FOLDER = "/run/plurimus/pods"
 _UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,62}")
 _OWNER = ".of-"
 _NEW = ".new-"
+_log = structlog.get_logger(__name__)
 
 
 class RunPodFolders:
@@ -32,9 +35,11 @@ class RunPodFolders:
         if not _UID.fullmatch(uid):
             raise AttachmentError(f"the pod's UID {uid!r} is none: expected letters, digits and hyphens")
         here = self._folder()
+        new, old = here / f"{_NEW}{args.check_container_id(container_id)}", list[str]()
         try:
             here.mkdir(mode=0o755, parents=True, exist_ok=True)
-            new = Path(tempfile.mkdtemp(prefix=_NEW, dir=here))
+            old += leftovers.put_aside(new)  # of an ADD of this sandbox that was killed
+            new.mkdir(mode=0o700)
         except OSError as error:
             raise files.io_error(here, "create", error) from error
         try:
@@ -42,45 +47,51 @@ class RunPodFolders:
             for name, text in content.items():
                 files.replace(new / name, text, durable=False, mode=0o444)
             new.chmod(0o755)
-            self._exchange(new, here / uid)
+            old += leftovers.put_aside(here / uid)
+            new.rename(here / uid)
         except OSError as error:
             raise files.io_error(here / uid, "write", error) from error
         finally:
-            shutil.rmtree(new, ignore_errors=True)
+            await self._delete([*old, new.name] if new.exists() else old)
 
     async def remove(self, uid: str, container_id: str) -> None:
         if _UID.fullmatch(uid) and self._owner(uid) == container_id:
-            self._remove(uid)
+            await self._delete(self._take(uid))
 
     async def sweep(self, living: Collection[str]) -> None:
-        try:
-            names = [path.name for path in self._folder().iterdir()]
-        except OSError:
-            return
-        for name in names:
-            uid = name.removeprefix(_OWNER)
-            if name.startswith(_OWNER) and _UID.fullmatch(uid) and self._owner(uid) not in living:
-                self._remove(uid)
+        for name in self._names():
+            uid, maker = name.removeprefix(_OWNER), name.removeprefix(_NEW)
+            try:
+                if name.startswith(_OWNER) and _UID.fullmatch(uid) and self._owner(uid) not in living:
+                    self._take(uid)
+                elif name.startswith(_NEW) and maker not in living:
+                    leftovers.put_aside(self._folder() / name)
+            except (OSError, PlurimusError) as error:
+                _log.warning("a pod's folder stays", path=str(self._folder() / name), error=str(error))
 
-    def _exchange(self, new: Path, path: Path) -> None:
-        """Put `new` at `path`, and remove what was there."""
-        old = Path(tempfile.mkdtemp(prefix=_NEW, dir=path.parent))
-        try:
-            with contextlib.suppress(FileNotFoundError):
-                path.rename(old / "old")
-            new.rename(path)
-        finally:
-            shutil.rmtree(old, ignore_errors=True)
+    async def tidy(self) -> None:
+        await self._delete([name for name in self._names() if name.startswith(leftovers.OLD)])
 
-    def _remove(self, uid: str) -> None:
-        """First the folder, so that what fails is tried again."""
+    def _take(self, uid: str) -> list[str]:
+        """First the folder, so that what fails is tried again; the names of what is to be deleted."""
         path = self._folder() / uid
         try:
-            with contextlib.suppress(FileNotFoundError):
-                shutil.rmtree(path)
+            old = leftovers.put_aside(path)
             (self._folder() / f"{_OWNER}{uid}").unlink(missing_ok=True)
         except OSError as error:
             raise files.io_error(path, "remove", error) from error
+        return old
+
+    async def _delete(self, names: Collection[str]) -> None:
+        """A cancelled caller does not wait; the thread goes on, and what it does not get to is tidied up later."""
+        if names:
+            await asyncio.to_thread(leftovers.delete, self._folder(), names)
+
+    def _names(self) -> list[str]:
+        try:
+            return [path.name for path in self._folder().iterdir()]
+        except OSError:
+            return []
 
     def _owner(self, uid: str) -> str:
         try:

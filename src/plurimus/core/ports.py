@@ -93,7 +93,13 @@ class PodFolders(Protocol):
         """Remove the folder, unless it is another sandbox's by now; a missing one is fine."""
 
     async def sweep(self, living: Collection[str]) -> None:
-        """Remove the folders of all sandboxes that are not among the container IDs `living`."""
+        """Take away the folders of all sandboxes that are not among the container IDs `living`.
+
+        That takes no time; `tidy` deletes them.
+        """
+
+    async def tidy(self) -> None:
+        """Delete what was taken away and not deleted yet; what cannot be deleted is in the log."""
 
 
 class Plugins(Protocol):

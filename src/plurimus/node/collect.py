@@ -54,6 +54,7 @@ async def _sweep(context: Context, living: Collection[str]) -> None:
     """Remove the folders of pods of which nothing else is left; those of the others went, or go, with their DEL."""
     try:
         await context.world.pod_folders.sweep(living)
+        await context.world.pod_folders.tidy()
     except PlurimusError as error:
         _log.warning("a pod's folder stays", error=str(error))
 

@@ -174,6 +174,9 @@ class FakePodFolders:
         self._fail()
         self.files = {uid: kept for uid, kept in self.files.items() if kept[0] in living}
 
+    async def tidy(self) -> None:
+        """Nothing is ever left here."""
+
     def _fail(self) -> None:
         if self.error is not None:
             raise self.error
