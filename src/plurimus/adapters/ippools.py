@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -145,7 +146,8 @@ class ApiPools:
 
 
 def _path(plural: str, namespace: str, name: str = "") -> str:
-    return f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{plural}{f'/{name}' if name else ''}"
+    parent = f"/apis/{GROUP}/{VERSION}/namespaces/{quote(namespace, safe='')}/{plural}"
+    return f"{parent}/{quote(name, safe='')}" if name else parent
 
 
 def _operations(change: Change) -> list[Operation]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ from plurimus.model.ippool import Allocation, Change, Pool, Reservation, Slice, 
 
 _PAUSE, _PATIENCE = 0.005, 10.0
 """Seconds between two tries to get the lock, and until that is given up."""
+_NAME = re.compile(r"\w[-\w.]*")
+"""More than the API server takes, for nodes' names out of files, but nothing that leads to another folder."""
 T = TypeVar("T")
 
 
@@ -135,7 +138,9 @@ class PoolFiles:
             os.close(taken)
 
     def _path(self, plural: str, namespace: str, name: str) -> Path:
-        return self._folder / plural / f"{namespace}.{name}.json".replace("/", "_")
+        if not _NAME.fullmatch(namespace) or not _NAME.fullmatch(name):
+            raise ClusterError(f"{namespace!r} and {name!r} are no names of a namespace and of an object")
+        return self._folder / plural / f"{namespace}.{name}.json"
 
 
 async def _finished(work: Callable[[], Any]) -> None:

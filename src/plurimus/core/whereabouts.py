@@ -23,6 +23,7 @@ from plurimus.core.whereaboutskeys import Ipam, OneRange, subject
 from plurimus.model.ippool import Address, Network
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", re.ASCII)
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
 _LEGACY = ("", "0.1.0", "0.2.0")
 
 
@@ -72,7 +73,7 @@ def settings(ipam: Ipam, conf: Mapping[str, Any], args: Pairs) -> Settings:
         routes = tuple(_route(route) for route in ipam.routes)
         length = slice_length(ipam, found[0].network) if found else 0
         if found:
-            _check_name(ipam, str(conf.get("name") or ""))
+            check_names(ipam, str(conf.get("name") or ""))
     except ValueError as error:
         raise ConfigError(f"{about}: ipam: {error}") from error
     try:
@@ -110,8 +111,16 @@ def networks(ipam: Ipam) -> list[Network]:
     return found
 
 
-def _check_name(ipam: Ipam, network: str) -> None:
-    """Objects are named after the network's name, slices after the configuration's own where it has none."""
+def check_names(ipam: Ipam, network: str) -> None:
+    """See that objects may be in the namespace and be named like this.
+
+    They are named after the network's name, slices after the configuration's own, `network`, where it has none.
+
+    Raises:
+        ValueError: the key, and what it may have.
+    """
+    if ipam.kubernetes.namespace:
+        check_namespace(ipam.kubernetes.namespace, "kubernetes.namespace")
     for key, text in (("network_name", ipam.network_name), ("name", network)):
         if text and not _NAME.fullmatch(text):
             raise ValueError(
@@ -120,6 +129,19 @@ def _check_name(ipam: Ipam, network: str) -> None:
             )
         if text or not ipam.node_slice_size:
             return
+
+
+def check_namespace(name: str, key: str) -> None:
+    """See that a namespace can have that name.
+
+    Raises:
+        ValueError: it cannot; named by `key`.
+    """
+    if not _LABEL.fullmatch(name):
+        raise ValueError(
+            f"{key} {name!r} is no name of a namespace: up to 63 lower-case letters, digits and '-', with a letter or "
+            "a digit at both ends"
+        )
 
 
 def _ranges(ipam: Ipam) -> tuple[tuple[Range, ...], tuple[str, ...]]:

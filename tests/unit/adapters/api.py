@@ -53,7 +53,7 @@ Answer = Reply | Stream | Silence | Break
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A request as it came, and when."""
+    """A request as it came, and when; the path is as it was escaped."""
 
     method: str
     path: str
@@ -86,7 +86,7 @@ class Server:
         body = await request.read()
         now = asyncio.get_running_loop().time()
         self.seen.append(
-            Seen(request.method, request.path, dict(request.query), dict(request.headers),
+            Seen(request.method, request.rel_url.raw_path, dict(request.query), dict(request.headers),
                  json.loads(body) if body else None, now)
         )  # fmt: skip
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

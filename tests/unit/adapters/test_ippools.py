@@ -70,6 +70,14 @@ async def test_a_pool_is_read_and_made() -> None:
     }
 
 
+async def test_a_name_leads_nowhere_else_in_the_api() -> None:
+    """A namespace is what a tenant wrote, and a node's name what is in a file."""
+    body = {"spec": {"range": "10.0.0.0/24"}}
+    _, seen = await ask(lambda pools: pools.pool("../secrets?x#y", "a/../b%2f"), Reply(body=body))
+    parent = GROUP.removesuffix("/ns")
+    assert seen.path == f"{parent}/..%2Fsecrets%3Fx%23y/ippools/a%2F..%2Fb%252f"
+
+
 async def test_a_reservation_is_read_made_and_removed_by_its_uid() -> None:
     body = {"metadata": {"uid": "the-uid"}, "spec": {"podref": "ns/pod", "ifname": "net1"}}
     found, _ = await ask(lambda pools: pools.reservation("ns", "10.0.0.1"), Reply(body=body))

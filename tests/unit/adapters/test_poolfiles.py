@@ -114,3 +114,14 @@ async def test_a_file_that_is_no_pool_is_named(pools: PoolFiles, tmp_path: Path)
     (tmp_path / "ippools/ippools/ns.pool.json").write_text("{")
     with pytest.raises(ClusterError, match=r"ns\.pool\.json: .*remove the file if"):
         await pools.pool("ns", "pool")
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name"), [("../ns", "pool"), ("ns", "a/b"), ("..", "pool"), ("ns", ""), ("", "pool")]
+)
+async def test_a_name_that_leads_elsewhere_is_refused(
+    pools: PoolFiles, tmp_path: Path, namespace: str, name: str
+) -> None:
+    with pytest.raises(ClusterError, match=f"'{namespace}' and '{name}' are no names of a namespace and of an object"):
+        await pools.create_pool(namespace, name, EMPTY)
+    assert list(tmp_path.rglob("*.json")) == []

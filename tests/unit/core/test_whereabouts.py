@@ -120,6 +120,16 @@ def test_a_name_that_no_object_may_have_is_refused(name: str) -> None:
     assert read({**sliced, "network_name": "rail"}, name=name).network_name == "rail"
 
 
+@pytest.mark.parametrize("name", ["../../v1", "a/b", "a.b", "A", "-a", "a-", "a" * 64, "a?b", "é"])
+def test_a_namespace_that_is_none_is_refused(name: str) -> None:
+    words = "is no name of a namespace"
+    refused(
+        ConfigError, f"kubernetes.namespace .* {words}", {"range": "10.0.0.0/24", "kubernetes": {"namespace": name}}
+    )
+    sound = {"range": "10.0.0.0/24", "kubernetes": {"namespace": "a" * 63}}
+    assert read(sound).ipam.kubernetes.namespace == "a" * 63
+
+
 @pytest.mark.parametrize(("ipam", "words"), [(None, "it has no 'ipam'"), ({"type": "static"}, "IPAM type 'static'")])
 def test_the_configuration_of_another_plugin_is_refused(ipam: object, words: str) -> None:
     with pytest.raises(ConfigError, match=words):

@@ -206,11 +206,13 @@ async def test_without_a_pod_nothing_is_allocated(shelf: Shelf, node: Node) -> N
 
 async def test_a_configuration_no_add_accepts_can_be_deleted(shelf: Shelf, node: Node) -> None:
     """What failed before it did anything must not keep a pod from going."""
-    for wrong in ({"range": "ten"}, {"range": 5}, {"exclude": ["ten"]}, {"node_slice_size": "huge"}):
+    namespace, name = {"kubernetes": {"namespace": "../v1"}}, {"network_name": "a/b"}
+    for wrong in ({"range": "ten"}, {"range": 5}, {"exclude": ["ten"]}, {"node_slice_size": "huge"}, namespace, name):
         with pytest.raises(ConfigError):
             await node.add("a", **wrong)
         await node.delete("a", **wrong)
     assert shelf.pools == {}
+    assert shelf.asked == {"pool": 1}  # by the DEL whose excluded addresses alone are wrong
 
 
 async def test_a_check_compares_pool_reservation_and_result(shelf: Shelf, node: Node) -> None:
