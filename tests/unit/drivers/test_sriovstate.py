@@ -135,6 +135,21 @@ async def test_a_file_that_cannot_be_read_is_none_and_in_nobodys_way(tmp_path: P
     assert node.files.all() == []
 
 
+async def test_the_folder_is_found_by_the_hosts_own_links(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    (node.root / "data").mkdir()
+    (node.root / "var/lib").mkdir(parents=True)
+    (node.root / "var/lib/cni").symlink_to("/data/cni")
+    before = node.kernel.state()
+    await node.call("ADD")
+    folder = node.root / "data/cni/sriov"
+    assert (folder / "pci" / address(1)).read_text() == POD
+    assert (folder / "pod-net1").exists()
+    await node.call("DEL")
+    assert node.kernel.state() == before
+    assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == [f"{address(1)}.lock"]
+
+
 TEXT = st.text(st.characters(codec="ascii", min_codepoint=48, max_codepoint=122), min_size=1, max_size=12)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import structlog
 
-from plurimus.adapters import files
+from plurimus.adapters import files, rooted
 from plurimus.cni.errors import AttachmentError, Code
 from plurimus.drivers.sriov.conf import Settings
 from plurimus.drivers.sriov.saved import Saved, decode, encode
@@ -34,10 +34,16 @@ class StateFiles:
     """The files below `root`; a lock is waited for `timeout` seconds."""
 
     def __init__(self, root: Path, *, timeout: float = LOCK_TIMEOUT) -> None:
-        self._folder = root / FOLDER
-        self._devices = self._folder / "pci"
-        self._locks = self._devices / "vf_lock"
+        self._root = str(root)
         self._timeout = timeout
+
+    @property
+    def _folder(self) -> Path:
+        return Path(rooted.below(self._root, f"/{FOLDER}"))
+
+    @property
+    def _devices(self) -> Path:
+        return self._folder / "pci"
 
     def load(self, container_id: str, ifname: str) -> Saved | None:
         """What was saved of an attachment; None where there is nothing, or what there is cannot be read."""
@@ -46,12 +52,13 @@ class StateFiles:
 
     def all(self) -> list[Saved]:
         """Everything that was saved and can be read."""
+        folder = self._folder
         try:
-            paths = sorted(path for path in self._folder.iterdir() if path.is_file() and not path.name.startswith("."))
+            paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise files.io_error(self._folder, "read", error) from error
+            raise files.io_error(folder, "read", error) from error
         return [found for path in paths if (found := self._read(path)) is not None]
 
     def save(self, saved: Saved, settings: Settings, conf: dict[str, Any]) -> None:
@@ -64,12 +71,13 @@ class StateFiles:
 
     def allocated(self, device: str) -> str:
         """The path of the namespace a VF was given to; empty where it is free."""
+        path = self._devices / device
         try:
-            return (self._devices / device).read_bytes().decode(errors="surrogateescape").strip()
+            return path.read_bytes().decode(errors="surrogateescape").strip()
         except FileNotFoundError:
             return ""
         except OSError as error:
-            raise files.io_error(self._devices / device, "read", error) from error
+            raise files.io_error(path, "read", error) from error
 
     def free(self, device: str) -> None:
         self._unlink(self._devices / device)
@@ -81,9 +89,10 @@ class StateFiles:
         Raises:
             AttachmentError: code 11; others held it all the time.
         """
-        for folder in (self._folder, self._devices, self._locks):
+        locks = self._devices / "vf_lock"
+        for folder in (locks.parent.parent, locks.parent, locks):
             files.make_folder(folder)
-        path = self._locks / f"{device}.lock"
+        path = locks / f"{device}.lock"
         handle = files.lock(path)
         try:
             async with asyncio.timeout(self._timeout):
