@@ -37,7 +37,7 @@ class Patient:
             "cniDir": str(self.state),
             "socketDir": str(self.socket),
             "kubeconfig": str(folder / "kubeconfig"),
-            "apiTimeout": 0.2,
+            "apiTimeout": 2,
         }
         for name in ("plurimus", "calico", "bandwidth", "portmap"):
             self.program(name)
