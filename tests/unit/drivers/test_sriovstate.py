@@ -18,7 +18,7 @@ from plurimus.drivers.sriov.saved import Saved, decode, encode
 from plurimus.drivers.sriov.state import FOLDER
 from plurimus.wire.rtvfs import VirtualFunction
 
-from .sriovfakes import POD, Node, address, device
+from .sriovfakes import POD, Node, address
 
 POD_ID = "3f" * 32
 PLUGINS = {
@@ -124,15 +124,6 @@ async def test_files_and_folders_are_for_root_only(tmp_path: Path) -> None:
     folder = node.root / FOLDER
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder / "pod-net1", folder / "pci" / address(1))]
     assert modes == [0o700, 0o600, 0o600]
-
-
-async def test_a_file_that_cannot_be_read_is_none_and_in_nobodys_way(tmp_path: Path) -> None:
-    node = Node(tmp_path)
-    await node.call("ADD")
-    (node.root / FOLDER / "pod-net1").write_text("{")
-    node.kernel.spaces[POD] = [device(1, "lo")]
-    await node.call("DEL")
-    assert node.files.all() == []
 
 
 async def test_the_folder_is_found_by_the_hosts_own_links(tmp_path: Path) -> None:

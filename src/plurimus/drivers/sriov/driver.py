@@ -147,7 +147,7 @@ class Sriov(Driver):
         """See that the VF is nobody's: one whose pod's namespace is gone, or this pod's by now, is given back first.
 
         Raises:
-            AttachmentError: it is a living pod's.
+            AttachmentError: it is a living pod's (code 11), or nobody knows what it was before (code 6).
         """
         namespace = await in_thread(lambda: self._files.allocated(device))
         if not namespace:
@@ -160,6 +160,14 @@ class Sriov(Driver):
                 f"VF {device} is already allocated to {namespace}{f' ({whose})' if whose else ''}; it is free once the "
                 "DEL of that pod is done",
                 code=Code.TRY_AGAIN_LATER,
+            )
+        unreadable = await in_thread(self._files.unreadable)
+        if unreadable and all(saved.netns not in ("", namespace) for saved in owners):
+            raise AttachmentError(
+                f"VF {device} was allocated to {namespace}, and what it was before may be in "
+                f"{' or '.join(map(str, unreadable))}, which cannot be understood: see that the VF is as it was, then "
+                "remove the file",
+                code=Code.DECODING_FAILURE,
             )
         for saved in owners:
             await self._restore(saved, [namespace])
@@ -218,8 +226,8 @@ class Sriov(Driver):
 
     async def _undo(self, call: Call, error: Exception, *, addresses: bool) -> None:
         """Take back what an ADD has done; a failure is a note on the error, and DEL's to try again."""
-        saved = self._files.load(call.container_id, call.ifname)
         try:
+            saved = self._files.load(call.container_id, call.ifname)
             if saved is not None:
                 await self._release(saved, call.netns)
             if addresses:

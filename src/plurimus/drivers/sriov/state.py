@@ -46,20 +46,30 @@ class StateFiles:
         return self._folder / "pci"
 
     def load(self, container_id: str, ifname: str) -> Saved | None:
-        """What was saved of an attachment; None where there is nothing, or what there is cannot be read."""
-        found = self._read(self._path(container_id, ifname))
+        """What was saved of an attachment; None where there is nothing.
+
+        Raises:
+            AttachmentError: code 6; there is something, and it cannot be understood.
+        """
+        path = self._path(container_id, ifname)
+        try:
+            found = _read(path)
+        except ValueError as error:
+            raise AttachmentError(
+                f"{path} cannot be understood ({error}), which says what a VF was{self._unexplained()}: see that its "
+                "interface is on the host with its own name, MAC and MTU, and that its PF has set for it what it had "
+                "('ip link set PF vf NUMBER ...'), then remove the file",
+                code=Code.DECODING_FAILURE,
+            ) from error
         return None if found is None else replace(found, container_id=container_id, ifname=ifname)
 
     def all(self) -> list[Saved]:
-        """Everything that was saved and can be read."""
-        folder = self._folder
-        try:
-            paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise files.io_error(folder, "read", error) from error
-        return [found for path in paths if (found := self._read(path)) is not None]
+        """Everything that was saved and can be understood."""
+        return self._all()[0]
+
+    def unreadable(self) -> list[Path]:
+        """The files that cannot be understood: nobody knows which VFs they are about."""
+        return self._all()[1]
 
     def save(self, saved: Saved, settings: Settings, conf: dict[str, Any]) -> None:
         """Write durably what the VF was, and that it is taken."""
@@ -112,16 +122,25 @@ class StateFiles:
     def _path(self, container_id: str, ifname: str) -> Path:
         return self._folder / f"{container_id}-{ifname}"
 
-    def _read(self, path: Path) -> Saved | None:
-        try:
-            return decode(path.read_bytes(), path.name)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise files.io_error(path, "read", error) from error
-        except ValueError as error:
-            _log.warning("the saved state of a VF cannot be read", path=str(path), reason=str(error))
-            return None
+    def _all(self) -> tuple[list[Saved], list[Path]]:
+        found, unreadable = [], []
+        for path in _files(self._folder):
+            try:
+                saved = _read(path)
+            except ValueError as error:
+                _log.warning("what is saved of a VF cannot be understood", path=str(path), reason=str(error))
+                unreadable.append(path)
+            else:
+                found += [saved] if saved is not None else []
+        return found, unreadable
+
+    def _unexplained(self) -> str:
+        """The VFs in use that no file explains, of which a file that cannot be understood may be."""
+        explained = {saved.device for saved in self.all()}
+        left = [path.name for path in _files(self._devices) if path.name not in explained]
+        return (
+            f" (it may be {' or '.join(f'{device}, in {self.allocated(device)}' for device in left)})" if left else ""
+        )
 
     def _unlink(self, path: Path) -> None:
         try:
@@ -130,3 +149,23 @@ class StateFiles:
                 files.sync_folder(path.parent)
         except OSError as error:
             raise files.io_error(path, "remove", error) from error
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files in a folder, but those that are about to be written."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise files.io_error(folder, "read", error) from error
+
+
+def _read(path: Path) -> Saved | None:
+    """What a file says, None where there is none; ValueError where it cannot be understood."""
+    try:
+        return decode(path.read_bytes(), path.name)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise files.io_error(path, "read", error) from error

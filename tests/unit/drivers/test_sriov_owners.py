@@ -1,0 +1,79 @@
+"""Whose a VF is, where that is not plain: its file is cut short, a namespace is out of sight, a path is used again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from plurimus.cni.errors import AttachmentError, Code
+from plurimus.drivers.sriov.state import FOLDER
+
+from .sriovfakes import OTHER, POD, Node, address
+
+SETTINGS = {"vlan": 100, "trust": "on", "mac": "02:00:00:00:00:11"}
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    return Node(tmp_path)
+
+
+def cut_short(node: Node, name: str = "pod-net1") -> Path:
+    """The file of an attachment as a plugin that was killed while writing leaves it."""
+    path = node.root / FOLDER / name
+    path.write_bytes(path.read_bytes()[:40])
+    return path
+
+
+@pytest.mark.parametrize("verb", ["DEL", "CHECK", "ADD"])
+async def test_what_cannot_be_understood_is_an_error_that_names_the_vf_and_keeps_everything(
+    node: Node, verb: str
+) -> None:
+    await node.call("ADD", **SETTINGS)
+    await node.call("ADD", pod="other", netns=OTHER, deviceID=address(2))
+    node.addresses.held = {"pod/net1"}
+    taken, path = node.kernel.state(), cut_short(node)
+    with pytest.raises(AttachmentError, match="cannot be understood") as failed:
+        await node.call(verb, **SETTINGS, ipam={"type": "static"})
+    assert failed.value.code == Code.DECODING_FAILURE
+    for part in (str(path), f"it may be {address(1)}, in {POD})", "then remove the file"):
+        assert part in str(failed.value)
+    assert node.kernel.state() == taken
+    assert node.addresses.held == {"pod/net1"}
+    assert node.left() == ["other-net1", "pci/0000:01:10.1", "pci/0000:01:10.2", "pod-net1"]
+
+
+async def test_nobody_gets_a_vf_of_which_only_what_cannot_be_understood_says_what_it_was(node: Node) -> None:
+    await node.call("ADD", **SETTINGS)
+    path = cut_short(node)
+    node.kernel.end(POD)
+    taken = node.kernel.state()
+    with pytest.raises(AttachmentError, match=rf"VF 0000:01:10\.1 was allocated to {POD}.*{path}") as failed:
+        await node.call("ADD", pod="next", netns=OTHER)
+    assert failed.value.code == Code.DECODING_FAILURE
+    assert node.kernel.state() == taken
+    await node.call("ADD", pod="next", netns=OTHER, deviceID=address(2))  # of which everything is known
+    path.unlink()
+    await node.call("DEL", **SETTINGS)
+    await node.call("ADD", pod="next", netns=OTHER, ifname="net2")
+
+
+async def test_what_can_be_understood_of_a_vf_is_enough(node: Node) -> None:
+    before = node.kernel.state()
+    await node.call("ADD", **SETTINGS)
+    (node.root / FOLDER / "else-net1").write_text("{")
+    node.kernel.end(POD)
+    await node.call("ADD", pod="next", netns=OTHER)
+    assert node.kernel.vfs == before["functions"]
+    await node.call("DEL", pod="next", netns=OTHER)
+    assert node.left() == ["else-net1"]
+
+
+async def test_collecting_leaves_what_cannot_be_understood_and_gives_back_the_others(node: Node) -> None:
+    await node.call("ADD", **SETTINGS)
+    await node.call("ADD", pod="other", netns=OTHER, deviceID=address(2), vlan=7)
+    cut_short(node)
+    await node.call("GC", **{"cni.dev/valid-attachments": []})
+    assert [vf.vlan for vf in node.kernel.vfs] == [0, 100, 0, 0]
+    assert node.left() == ["pci/0000:01:10.1", "pod-net1"]
