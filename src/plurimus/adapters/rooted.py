@@ -1,10 +1,13 @@
-"""Paths below another root, as a process sees them whose root that is.
+"""Paths below another root, as a process sees them whose root that is, and the files there.
 
 Not an adapter itself but what those have in common that look at a host's files from inside a container.
 """
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from pathlib import Path
 
 _MOST_LINKS = 40
@@ -32,3 +35,31 @@ def below(root: str, path: str) -> str:
             here = "" if target.startswith("/") else here.rpartition("/")[0]
             left += target.split("/")[::-1]
     return root + here
+
+
+def read(root: str, path: str, most: int) -> bytes:
+    """The content of the regular file to which `path` leads below `root`, of no more than `most` bytes.
+
+    Anything else is not read: a FIFO would keep its reader waiting, and a device may have no end.
+
+    Raises:
+        OSError: there is none, or it cannot be read; `strerror` says why.
+    """
+    try:
+        where = below(root, f"/{path.lstrip('/')}")
+        _check_regular(Path(where).stat())  # opening a device may do something already
+        with os.fdopen(os.open(where, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            _check_regular(os.fstat(file.fileno()))
+            content = file.read(most + 1)
+    except ValueError as error:
+        raise OSError(errno.EINVAL, "no path of a file") from error
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"larger than {most} bytes")
+    return content
+
+
+def _check_regular(found: os.stat_result) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")

@@ -119,8 +119,12 @@ def check_names(ipam: Ipam, network: str) -> None:
     Raises:
         ValueError: the key, and what it may have.
     """
-    if ipam.kubernetes.namespace:
-        check_namespace(ipam.kubernetes.namespace, "kubernetes.namespace")
+    namespace = ipam.kubernetes.namespace
+    if namespace and not is_namespace(namespace):
+        raise ValueError(
+            f"kubernetes.namespace {namespace!r} is no name of a namespace: up to 63 lower-case letters, digits and "
+            "'-', with a letter or a digit at both ends"
+        )
     for key, text in (("network_name", ipam.network_name), ("name", network)):
         if text and not _NAME.fullmatch(text):
             raise ValueError(
@@ -131,17 +135,9 @@ def check_names(ipam: Ipam, network: str) -> None:
             return
 
 
-def check_namespace(name: str, key: str) -> None:
-    """See that a namespace can have that name.
-
-    Raises:
-        ValueError: it cannot; named by `key`.
-    """
-    if not _LABEL.fullmatch(name):
-        raise ValueError(
-            f"{key} {name!r} is no name of a namespace: up to 63 lower-case letters, digits and '-', with a letter or "
-            "a digit at both ends"
-        )
+def is_namespace(name: str) -> bool:
+    """Whether a namespace can have that name."""
+    return _LABEL.fullmatch(name) is not None
 
 
 def _ranges(ipam: Ipam) -> tuple[tuple[Range, ...], tuple[str, ...]]:

@@ -15,6 +15,8 @@ from plurimus.cni.errors import ConfigError
 from plurimus.cni.result import DNS, Route
 
 TYPE = "whereabouts"
+TREES = ("/etc/cni", "/etc/kubernetes/cni", "/host/etc/cni", "/var/lib/rancher/k3s/agent/etc/cni")
+"""Where a network may name files of the node: what CNI's programs are installed with, and nothing else of root's."""
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -66,7 +68,8 @@ def own(conf: Mapping[str, Any]) -> Ipam:
     """The `ipam` of a network configuration.
 
     Raises:
-        ConfigError: there is none, or it is another plugin's, or a key has the wrong type.
+        ConfigError: there is none, or it is another plugin's, or a key has the wrong type, or names a file that is not
+            among those of CNI.
     """
     about = subject(conf)
     try:
@@ -76,6 +79,14 @@ def own(conf: Mapping[str, Any]) -> Ipam:
     if ipam is None or ipam.type != TYPE:
         found = "no 'ipam'" if ipam is None else f"the IPAM type {ipam.type!r}"
         raise ConfigError(f"{about}: it has {found}, expected one of type {TYPE!r}")
+    paths = (("configuration_path", ipam.configuration_path), ("kubernetes.kubeconfig", ipam.kubernetes.kubeconfig))
+    for key, path in paths:
+        if path and not _is_below_trees(path):
+            raise ConfigError(
+                f"{about}: ipam: {key} {path!r} is not below {', '.join(TREES)}: who may write networks may not have "
+                "any file of a node read; leave the key out, the node's own file whereabouts.d/whereabouts.conf may "
+                "name any path"
+            )
     return ipam
 
 
@@ -102,6 +113,13 @@ def merged(first: Ipam, second: Ipam) -> Ipam:
 def subject(conf: Mapping[str, Any]) -> str:
     """What errors call a network configuration."""
     return f"network configuration {str(conf.get('name') or '')!r}"
+
+
+def _is_below_trees(path: str) -> bool:
+    parts = path.split("/")
+    plain = "/".join(part for part in parts if part not in ("", "."))
+    sound = path.startswith("/") and ".." not in parts and "\0" not in path
+    return sound and any(f"/{plain}/".startswith(f"{tree}/") for tree in TREES)
 
 
 def _filled(first: T, second: T) -> T:

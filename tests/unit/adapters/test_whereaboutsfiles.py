@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,85 @@ def test_the_folder_of_the_nodes_name_is_no_file(tmp_path: Path) -> None:
     assert whereaboutsfiles.flat(tmp_path, "/conf.d") is None
     write(tmp_path, USUAL[1], "{}")
     assert whereaboutsfiles.flat(tmp_path, "/conf.d") == (USUAL[1], {})
+
+
+Read = Callable[[Path, str], object]
+READERS = [whereaboutsfiles.flat, whereaboutsfiles.namespace, lambda root, path: whereaboutsfiles.node_name(root, path)]
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_what_is_no_file_is_not_read(tmp_path: Path, read: Read) -> None:
+    """Whoever opens a FIFO waits, a device has no end, and `nodename` is one file of a folder."""
+    for name in ("fifo", "folder-fifo/nodename"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        os.mkfifo(tmp_path / name)
+    (tmp_path / "folder-fifo/device").symlink_to("/dev/zero")
+    own = "/folder-fifo" if read is READERS[2] else "/fifo"
+    with pytest.raises(ConfigError, match=r"/(fifo|nodename): not a regular file$"):
+        read(tmp_path, own)
+    with pytest.raises(ConfigError, match=r"/zero: not a regular file$"):
+        whereaboutsfiles.namespace(Path("/"), "/dev/zero")
+
+
+def test_a_file_of_more_than_64_kib_is_not_read(tmp_path: Path) -> None:
+    content = b'{"log_file": "' + b"x" * 65536
+    write(tmp_path, "/own.conf", (content[:65534] + b'"}').decode())
+    assert whereaboutsfiles.flat(tmp_path, "/own.conf") is not None
+    write(tmp_path, "/own.conf", (content[:65535] + b'"}').decode())
+    for read in (whereaboutsfiles.flat, whereaboutsfiles.namespace):
+        with pytest.raises(ConfigError, match=r"/own\.conf: larger than 65536 bytes$"):
+            read(tmp_path, "/own.conf")
+
+
+@pytest.mark.parametrize("path", ["/../own.conf", "/a/../../own.conf", "/absolute", "/up"])
+def test_no_path_leads_out_of_the_nodes_root(tmp_path: Path, path: str) -> None:
+    """As a process sees it that has that root."""
+    root = tmp_path / "host"
+    write(tmp_path, "/own.conf", '{"gateway": "outside"}')
+    write(root, "/own.conf", '{"gateway": "inside"}')
+    (root / "a").mkdir()
+    (root / "absolute").symlink_to("/own.conf")
+    (root / "up").symlink_to("../../own.conf")
+    assert whereaboutsfiles.flat(root, path) == (path, {"gateway": "inside"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "user: hush: hush",
+        "a: *hush",
+        "a: !hush 1",
+        "'hush",
+        "[hush",
+        '{"hush": "hush" hush',
+        "hush\0",
+        "!!int hush",
+        "[" * 30000,
+    ],
+)
+def test_an_error_says_nothing_of_what_is_in_a_file(tmp_path: Path, text: str) -> None:
+    """Errors become events of pods, and the file may be any of root's."""
+    write(tmp_path, "/secret", f"\n{text}\n")
+    for read in (whereaboutsfiles.flat, whereaboutsfiles.namespace):
+        with pytest.raises(ConfigError, match=r"/secret: ") as raised:
+            read(tmp_path, "/secret")
+        assert "hush" not in raised.value.msg
+        assert "\n" not in raised.value.msg
+
+
+def test_where_a_file_is_wrong_is_told(tmp_path: Path) -> None:
+    write(tmp_path, "/wrong", '{"a": 1,\n\n"b": c}')
+    with pytest.raises(ConfigError, match=r"^/wrong: no JSON: line 3$"):
+        whereaboutsfiles.flat(tmp_path, "/wrong")
+    write(tmp_path, "/wrong", "a: b\nc: d: e\n")
+    with pytest.raises(ConfigError, match=r"^kubeconfig /wrong: no YAML: line 2$"):
+        whereaboutsfiles.namespace(tmp_path, "/wrong")
+
+
+def test_a_namespace_that_is_none_is_no_namespace(tmp_path: Path) -> None:
+    write(tmp_path, "/wrong", "current-context: a\ncontexts: [{name: a, context: {namespace: ../hush}}]")
+    with pytest.raises(ConfigError, match=r"^kubeconfig /wrong: the namespace of its current context is none$"):
+        whereaboutsfiles.namespace(tmp_path, "/wrong")
 
 
 @pytest.mark.parametrize("text", ["{", "", "\udcff"])

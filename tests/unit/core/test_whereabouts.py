@@ -47,7 +47,7 @@ def test_every_key_is_read() -> None:
             "addresses": [{"address": "192.168.0.5/24", "gateway": "192.168.0.1"}],
             "network_name": "rail0",
             "node_slice_size": "/26",
-            "kubernetes": {"kubeconfig": "/kube", "k8s_api_root": "ignored"},
+            "kubernetes": {"kubeconfig": "/etc/cni/net.d/kube", "k8s_api_root": "ignored"},
             "leader_lease_duration": 1500,
             "log_level": "debug",
             "datastore": "kubernetes",
@@ -64,7 +64,7 @@ def test_every_key_is_read() -> None:
     assert found.addresses == (IPConfig("192.168.0.5/24", gateway="192.168.0.1"),)
     assert found.dns == DNS(["10.0.0.53"])
     assert found.odd == ()
-    assert found.ipam.kubernetes.kubeconfig == "/kube"
+    assert found.ipam.kubernetes.kubeconfig == "/etc/cni/net.d/kube"
 
 
 def test_a_gateway_is_that_of_its_own_family() -> None:
@@ -118,6 +118,26 @@ def test_a_name_that_no_object_may_have_is_refused(name: str) -> None:
         read(sliced, name=name)
     assert read({"range": "10.0.0.0/24"}, name=name).network == name
     assert read({**sliced, "network_name": "rail"}, name=name).network_name == "rail"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/shadow", "/etc/cni/../shadow", "/etc/cnix/a", "etc/cni/a", "/", "/etc/./cni/../../dev/zero", "/etc/cni/\0"],
+)
+def test_a_network_does_not_name_any_file_of_the_node(path: str) -> None:
+    """Its author may not read the node's files; the node's own file may name any."""
+    words = "is not below /etc/cni, .*whereabouts.conf"
+    refused(ConfigError, f"configuration_path .* {words}", {"configuration_path": path})
+    refused(ConfigError, f"kubernetes.kubeconfig .* {words}", {"kubernetes": {"kubeconfig": path}})
+    assert read({}, flat={"kubernetes": {"kubeconfig": path}}).ipam.kubernetes.kubeconfig == path
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/cni/a", "/etc//cni/./net.d", "/etc/kubernetes/cni/a", "/host/etc/cni/a", "/etc/cni"]
+)
+def test_a_network_names_files_where_whereabouts_puts_its_own(path: str) -> None:
+    found = read({"configuration_path": path, "kubernetes": {"kubeconfig": path}}).ipam
+    assert (found.configuration_path, found.kubernetes.kubeconfig) == (path, path)
 
 
 @pytest.mark.parametrize("name", ["../../v1", "a/b", "a.b", "A", "-a", "a-", "a" * 64, "a?b", "é"])

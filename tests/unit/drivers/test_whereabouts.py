@@ -206,8 +206,10 @@ async def test_without_a_pod_nothing_is_allocated(shelf: Shelf, node: Node) -> N
 
 async def test_a_configuration_no_add_accepts_can_be_deleted(shelf: Shelf, node: Node) -> None:
     """What failed before it did anything must not keep a pod from going."""
-    namespace, name = {"kubernetes": {"namespace": "../v1"}}, {"network_name": "a/b"}
-    for wrong in ({"range": "ten"}, {"range": 5}, {"exclude": ["ten"]}, {"node_slice_size": "huge"}, namespace, name):
+    wrong_names = {"kubernetes": {"namespace": "../v1"}}, {"network_name": "a/b"}
+    wrong_paths = {"kubernetes": {"kubeconfig": "/dev/zero"}}, {"configuration_path": "/etc/shadow"}
+    others = {"range": "ten"}, {"range": 5}, {"exclude": ["ten"]}, {"node_slice_size": "huge"}
+    for wrong in (*wrong_names, *wrong_paths, *others):
         with pytest.raises(ConfigError):
             await node.add("a", **wrong)
         await node.delete("a", **wrong)

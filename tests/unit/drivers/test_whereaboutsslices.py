@@ -113,9 +113,9 @@ async def test_a_nodes_name_is_that_of_its_files_where_none_is_given(shelf: Shel
     node = Node(shelf, tmp_path, "")
     await node.add("a", **SLICED)
     assert nodes_of(shelf)[0] == "host-1"
-    (tmp_path / "etc/whereabouts.d").mkdir()
-    (tmp_path / "etc/whereabouts.d/nodename").write_text("node-7\n")
-    await node.add("b", **SLICED, configuration_path="/etc/whereabouts.d")
+    (tmp_path / "etc/cni/whereabouts.d").mkdir(parents=True)
+    (tmp_path / "etc/cni/whereabouts.d/nodename").write_text("node-7\n")
+    await node.add("b", **SLICED, configuration_path="/etc/cni/whereabouts.d")
     assert nodes_of(shelf)[:2] == ["host-1", "node-7"]
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import structlog
 
-from plurimus.adapters import whereaboutsfiles
 from plurimus.cni.errors import AttachmentError, ConfigError, PlurimusError, RequestError, joined
 from plurimus.cni.result import IPConfig, Result
 from plurimus.core import slices, whereabouts, whereaboutskeys
@@ -24,6 +23,7 @@ from plurimus.core.ranges import Range
 from plurimus.core.whereabouts import Settings
 from plurimus.core.whereaboutskeys import Ipam
 from plurimus.drivers.call import Call, Driver
+from plurimus.drivers.whereabouts.nodefiles import NodeFiles
 from plurimus.drivers.whereabouts.pool import PoolQueue, owns
 from plurimus.drivers.whereabouts.slices import Claims, NodeSlices
 from plurimus.model.ippool import Address, Allocation, Network
@@ -41,12 +41,12 @@ class Whereabouts(Driver):
 
     def __init__(self, pools: Callable[[], AddressPools], find_pod: FindPod, root: Path, *, node: str = "") -> None:
         self._pools, self._find_pod = pools, find_pod
-        self._root, self._node = root, node
+        self._files, self._node = NodeFiles(root), node
         self._claims = Claims()
         self._queues: dict[tuple[str, Network, str, str], PoolQueue] = {}
 
     async def add(self, call: Call) -> Result:
-        settings, namespace = self._read(call)
+        settings, namespace = await self._read(call)
         for text in settings.odd:
             _log.warning("whereabouts: an odd configuration", network=call.network, what=text)
         if settings.ranges and not settings.podref:
@@ -73,7 +73,7 @@ class Whereabouts(Driver):
         except ConfigError as error:
             _log.warning("whereabouts: no address can be of this configuration", error=str(error))
             return
-        queues = await self._owed(self._merged(own), call)
+        queues = await self._owed(own, call)
         results = await asyncio.gather(
             *(queue.give_back(call.container_id, call.ifname) for queue in queues), return_exceptions=True
         )
@@ -85,7 +85,7 @@ class Whereabouts(Driver):
             raise joined(errors)
 
     async def check(self, call: Call) -> None:
-        settings, namespace = self._read(call)
+        settings, namespace = await self._read(call)
         places = await self._places(settings, namespace, claim=False)
         if settings.ranges and not places:
             raise AttachmentError(
@@ -110,7 +110,7 @@ class Whereabouts(Driver):
 
         A pool that nodes share does not say whose of its addresses were given on this node.
         """
-        settings, namespace = self._read(call)
+        settings, namespace = await self._read(call)
         valid = call.valid_attachments()
         if not settings.slice_length or valid is None:
             return
@@ -123,23 +123,13 @@ class Whereabouts(Driver):
                 _log.info("collecting an address of a pod that is gone", address=str(address), pod=of.podref)
                 await queue.give_back(of.id, of.ifname)
 
-    def _read(self, call: Call) -> tuple[Settings, str]:
+    async def _read(self, call: Call) -> tuple[Settings, str]:
         """The configuration, with the node's own file, and the namespace of the objects."""
-        ipam = self._merged(whereaboutskeys.own(call.conf))
-        return whereabouts.settings(ipam, call.conf, call.args), self._namespace(ipam)
+        ipam, namespace = await self._files.merged(whereaboutskeys.own(call.conf))
+        return whereabouts.settings(ipam, call.conf, call.args), namespace
 
-    def _merged(self, own: Ipam) -> Ipam:
-        found = whereaboutsfiles.flat(self._root, own.configuration_path)
-        if found is None:
-            return own
-        path, content = found
-        return whereaboutskeys.merged(own, whereaboutskeys.flat(content, path))
-
-    def _namespace(self, ipam: Ipam) -> str:
-        return ipam.kubernetes.namespace or whereaboutsfiles.namespace(self._root, ipam.kubernetes.kubeconfig)
-
-    def _node_name(self, ipam: Ipam) -> str:
-        return self._node or whereaboutsfiles.node_name(self._root, ipam.configuration_path)
+    async def _node_name(self, ipam: Ipam) -> str:
+        return self._node or await self._files.node_name(ipam)
 
     def _queue(self, namespace: str, network: Network, network_name: str, node: str = "") -> PoolQueue:
         key = (namespace, network, network_name, node)
@@ -152,7 +142,7 @@ class Whereabouts(Driver):
         found: list[tuple[PoolQueue, Range]] = []
         for range_ in settings.ranges:
             if settings.slice_length and not found:
-                node = self._node_name(settings.ipam)
+                node = await self._node_name(settings.ipam)
                 part = await self._slice(settings, namespace, node, claim=claim)
                 if part is None:
                     return []
@@ -167,9 +157,9 @@ class Whereabouts(Driver):
         nodes = NodeSlices(self._pools(), namespace, settings)
         return await self._claims.claimed(nodes, node) if claim else await nodes.find(node)
 
-    async def _owed(self, ipam: Ipam, call: Call) -> list[PoolQueue]:
+    async def _owed(self, own: Ipam, call: Call) -> list[PoolQueue]:
         """Where an ADD may have allocated: with slices, in the node's own, and in that of an address it was given."""
-        namespace = self._namespace(ipam)
+        ipam, namespace = await self._files.merged(own)
         networks = whereabouts.networks(ipam)
         first = networks[:1]
         try:
@@ -177,7 +167,7 @@ class Whereabouts(Driver):
             length = whereabouts.slice_length(ipam, first[0]) if first else 0
         except ValueError:
             return []
-        node = self._node_name(ipam) if length else ""
+        node = await self._node_name(ipam) if length else ""
         if length:
             pool = await self._pools().slices(namespace, ipam.network_name or call.network)
             try:
