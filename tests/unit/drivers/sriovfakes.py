@@ -58,7 +58,7 @@ class Kernel:
     """Implements `Links`; `spaces` are the interfaces of each namespace, `functions_` what the PF has set.
 
     The change with the number `broken` fails, and so does the same one from then on; `refused` are changes, by name,
-    that fail with that number; `stubborn` MACs of VFs take that many tries.
+    that fail with that number; `stubborn` MACs of VFs take that many tries; `hidden` are namespaces out of sight.
     """
 
     def __init__(self) -> None:
@@ -71,16 +71,27 @@ class Kernel:
         self.broken: int | None = None
         self.refused: dict[str, int] = {}
         self.stubborn = 0
+        self.hidden: set[str] = set()
         self._never: tuple[Any, ...] = ()
+        self._ended = 0
+        self._inodes: dict[str, int] = {}
 
     def is_alive(self, namespace: str) -> bool:
-        return namespace in self.spaces
+        return namespace in self.spaces and namespace not in self.hidden
+
+    def is_gone(self, namespace: str) -> bool:
+        return namespace not in self.spaces
+
+    def identity(self, namespace: str) -> tuple[int, int] | None:
+        if not self.is_alive(namespace):
+            return None
+        return 4, self._inodes.setdefault(namespace, 1000 * self._ended + len(self._inodes))
 
     def others(self) -> list[str]:
         return [name for name in self.spaces if name]
 
     def devices(self, namespace: str | None) -> list[Device]:
-        if namespace not in self.spaces:
+        if namespace not in self.spaces or namespace in self.hidden:
             raise AttachmentError(f"network namespace {namespace} cannot be opened", code=8)
         return list(self.spaces[namespace])
 
@@ -146,6 +157,8 @@ class Kernel:
 
     def end(self, namespace: str) -> None:
         """The namespace ends: its hardware is on the host, under another name where its own is taken there."""
+        self._ended += 1
+        self._inodes.pop(namespace, None)
         for found in self.spaces.pop(namespace):
             if found.parent:
                 names = {each.name for each in self.spaces[None]}

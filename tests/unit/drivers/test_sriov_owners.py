@@ -9,7 +9,8 @@ import pytest
 from plurimus.cni.errors import AttachmentError, Code
 from plurimus.drivers.sriov.state import FOLDER
 
-from .sriovfakes import OTHER, POD, Node, address
+from .sriovfakes import OTHER, POD, Node, address, device
+from .test_sriovstate import of_the_plugin
 
 SETTINGS = {"vlan": 100, "trust": "on", "mac": "02:00:00:00:00:11"}
 
@@ -77,3 +78,33 @@ async def test_collecting_leaves_what_cannot_be_understood_and_gives_back_the_ot
     await node.call("GC", **{"cni.dev/valid-attachments": []})
     assert [vf.vlan for vf in node.kernel.vfs] == [0, 100, 0, 0]
     assert node.left() == ["pci/0000:01:10.1", "pod-net1"]
+
+
+async def test_a_vf_in_a_namespace_that_is_out_of_sight_is_a_living_pods(node: Node) -> None:
+    await node.call("ADD", **SETTINGS)
+    taken = node.kernel.state()
+    node.kernel.hidden = {POD}
+    with pytest.raises(AttachmentError, match=rf"already allocated to {POD} \(interface net1 of pod\)") as failed:
+        await node.call("ADD", pod="next", netns=OTHER)
+    assert failed.value.code == Code.TRY_AGAIN_LATER
+    assert node.kernel.state() == taken
+    assert node.left() == ["pci/0000:01:10.1", "pod-net1"]
+
+
+async def test_another_container_in_the_namespace_of_a_living_pod_does_not_get_its_vf(node: Node) -> None:
+    await node.call("ADD", **SETTINGS)
+    taken = node.kernel.state()
+    with pytest.raises(AttachmentError, match="already allocated"):
+        await node.call("ADD", pod="next", ifname="net2")
+    assert node.kernel.state() == taken
+    node.kernel.end(POD)
+    node.kernel.spaces[POD] = [device(1, "lo")]
+    made = await node.call("ADD", pod="next", ifname="net2")
+    assert made.interfaces[0].mac == "0a:00:00:00:00:0b"
+    assert node.left() == ["next-net2", "pci/0000:01:10.1"]
+
+
+async def test_of_what_the_plugin_gave_the_path_alone_says_whose_it_is(node: Node) -> None:
+    of_the_plugin(node)
+    await node.call("ADD", pod="next")
+    assert node.left() == ["next-net1", "pci/0000:01:10.1"]

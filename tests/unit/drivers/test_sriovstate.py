@@ -110,7 +110,10 @@ async def test_the_driver_writes_what_the_plugin_does_and_one_key_more(tmp_path:
     node = Node(tmp_path)
     await node.call("ADD", vlan=100, trust="on", ipam={}, version="0.3.1")
     written = json.loads((node.root / FOLDER / "pod-net1").read_bytes())
-    assert written.pop("plurimus") == {"containerID": "pod", "ifname": "net1", "netns": POD, "alternatives": []}
+    identity = node.kernel.identity(POD)
+    assert identity is not None
+    assert written.pop("plurimus") == {"containerID": "pod", "ifname": "net1", "netns": POD, "alternatives": [],
+                                       "identity": list(identity)}  # fmt: skip
     plugins = {key: value for key, value in PLUGINS.items() if key not in ("dns", "RawPrevResult", "logLevel")}
     of_old = {"DPDKMode": False, "ContIFNames": "net1", "HostIFNames": "eth1", "adminMAC": "00:00:00:00:00:00",
               "effectiveMAC": "0a:00:00:00:00:0b"}  # fmt: skip
@@ -153,15 +156,20 @@ TEXT = st.text(st.characters(codec="ascii", min_codepoint=48, max_codepoint=122)
     st.fixed_dictionaries({}, optional={"vlan": st.integers(0, 4094), "max_tx_rate": st.integers(0, 9),
                                         "trust": st.sampled_from(["on", "off"]), "spoofchk": st.just("off"),
                                         "link_state": st.sampled_from(["auto", "disable"])}),
-    TEXT, TEXT, st.lists(TEXT),
+    TEXT, TEXT, st.lists(TEXT), st.none() | st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1)),
 )  # fmt: skip
 def test_what_was_saved_is_read_again(
-    original: VirtualFunction, conf: dict[str, Any], home: str, netns: str, names: list[str]
+    original: VirtualFunction,
+    conf: dict[str, Any],
+    home: str,
+    netns: str,
+    names: list[str],
+    identity: tuple[int, int] | None,
 ) -> None:
     call = Call("ADD", conf={"name": "rail", "deviceID": "0000:01:10.1", **conf})
     settings = sriovconf.read(call)
     saved = Saved("pod-1", "net-1", "0000:01:10.1", "pf0", original, frozenset({*settings.aspects, "mac"}), netns,
-                  "rail", home, "02:00:00:00:00:02", 1500, tuple(names))  # fmt: skip
+                  "rail", home, "02:00:00:00:00:02", 1500, tuple(names), identity)  # fmt: skip
     assert decode(encode(saved, settings, dict(call.conf)), "pod-1-net-1") == saved
 
 

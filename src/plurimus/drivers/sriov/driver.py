@@ -133,7 +133,8 @@ class Sriov(Driver):
     def _taken(self, call: Call, settings: Settings) -> _Taken:
         function = self._finder.resolve(settings.device)
         self._links.devices(call.netns)  # a namespace that cannot be entered is heard of before anything is done
-        self._files.save(_saved(call, settings, function), settings, dict(call.conf))
+        saved = replace(_saved(call, settings, function), identity=self._links.identity(call.netns))
+        self._files.save(saved, settings, dict(call.conf))
         device = self._mover.take(function, settings, call.netns, call.ifname)
         if device is None:
             mac = settings.mac or (function.present.mac if function.present.mac != _NO_MAC else "")
@@ -144,7 +145,7 @@ class Sriov(Driver):
         return _Taken(interface, device is not None)
 
     async def _reclaim(self, device: str, call: Call) -> None:
-        """See that the VF is nobody's: one whose pod's namespace is gone, or this pod's by now, is given back first.
+        """See that the VF is nobody's: one whose pod's namespace is gone, or its path this pod's, is given back first.
 
         Raises:
             AttachmentError: it is a living pod's (code 11), or nobody knows what it was before (code 6).
@@ -153,8 +154,7 @@ class Sriov(Driver):
         if not namespace:
             return
         owners = [saved for saved in await in_thread(self._files.all) if saved.device == device]
-        is_reused = namespace == call.netns and all(saved.container_id != call.container_id for saved in owners)
-        if self._links.is_alive(namespace) and not is_reused:
+        if not await in_thread(lambda: self._has_ended(namespace, owners, call)):
             whose = " and ".join(f"interface {saved.ifname} of {saved.container_id}" for saved in owners)
             raise AttachmentError(
                 f"VF {device} is already allocated to {namespace}{f' ({whose})' if whose else ''}; it is free once the "
@@ -173,6 +173,16 @@ class Sriov(Driver):
             await self._restore(saved, [namespace])
             await in_thread(partial(self._files.forget, saved.owner))
         await in_thread(lambda: self._files.free(device))
+
+    def _has_ended(self, namespace: str, owners: Sequence[Saved], call: Call) -> bool:
+        """Whether the namespace a VF was given to is gone, or there is another at its path, which is the pod's now."""
+        if self._links.is_gone(namespace):
+            return True
+        if namespace != call.netns or any(saved.container_id == call.container_id for saved in owners):
+            return False
+        known = [saved.identity for saved in owners if saved.netns == namespace and saved.identity is not None]
+        present = self._links.identity(namespace)
+        return present is not None and present not in known
 
     async def _release(self, saved: Saved, namespace: str) -> None:
         """Give a VF back and forget it, unless it is another's by now."""

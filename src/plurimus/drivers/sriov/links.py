@@ -26,6 +26,12 @@ class Links(Protocol):
     def is_alive(self, namespace: str) -> bool:
         """Whether there is a namespace at this path."""
 
+    def is_gone(self, namespace: str) -> bool:
+        """Whether it is sure that there is none any more; no, where one would be out of sight."""
+
+    def identity(self, namespace: str) -> tuple[int, int] | None:
+        """What tells a namespace from another that has its path later; None where there is none."""
+
     def others(self) -> list[str]:
         """A path of every namespace that can be reached, but the host's."""
 
@@ -71,6 +77,12 @@ class KernelLinks:
 
     def is_alive(self, namespace: str) -> bool:
         return netns.is_alive(namespace)
+
+    def is_gone(self, namespace: str) -> bool:
+        return netns.is_gone(namespace)
+
+    def identity(self, namespace: str) -> tuple[int, int] | None:
+        return netns.identity(namespace)
 
     def others(self) -> list[str]:
         return reachable(self._root)

@@ -25,9 +25,10 @@ _OURS = "plurimus"
 class Saved:
     """A VF in use: whose it is, and what it was.
 
-    `netns` is empty where the plugin wrote this.  `home`, `mac`, `mtu` and `alternatives` are those of its interface on
-    the host; `home` is empty for a VF without one, which a userspace driver has.  `original` is what its PF had set,
-    `changed` what of it is restored; `physical` is the name of the PF's interface.
+    `netns` is empty where the plugin wrote this, and `identity`, which is that of the namespace, None.  `home`, `mac`,
+    `mtu` and `alternatives` are those of its interface on the host; `home` is empty for a VF without one, which a
+    userspace driver has.  `original` is what its PF had set, `changed` what of it is restored; `physical` is the name
+    of the PF's interface.
     """
 
     container_id: str
@@ -42,6 +43,7 @@ class Saved:
     mac: str = ""
     mtu: int = 0
     alternatives: tuple[str, ...] = ()
+    identity: tuple[int, int] | None = None
 
     @property
     def userspace(self) -> bool:
@@ -72,6 +74,7 @@ class _Owner(msgspec.Struct, frozen=True, rename="camel"):
     ifname: str = ""
     netns: str = ""
     alternatives: list[str] = []
+    identity: tuple[int, int] | None = None
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -124,7 +127,7 @@ def encode(saved: Saved, settings: Settings, conf: dict[str, Any]) -> bytes:
             original.qos, original.protocol, original.min_rate, original.max_rate, original.link_state, saved.mtu,
         )
     )  # fmt: skip
-    owner = _Owner(saved.container_id, saved.ifname, saved.netns, list(saved.alternatives))
+    owner = _Owner(saved.container_id, saved.ifname, saved.netns, list(saved.alternatives), saved.identity)
     document[_OURS] = msgspec.to_builtins(owner)
     return gojson.encode(document).encode()
 
@@ -165,6 +168,7 @@ def decode(content: bytes, name: str) -> Saved:
         before.effective_mac,
         before.mtu,
         tuple(found.plurimus.alternatives),
+        found.plurimus.identity,
     )
 
 
