@@ -88,18 +88,20 @@ class Rdma(Driver):
             self._device(self._function(call, settings), self._devices.on_host)
             return
         function = self._function(call, settings)
-        name = self._device(function, self._devices.on_host, also_in=call.netns)
+        home = self._devices.on_host(function)
+        name = self._device(function, lambda _: home, also_in=call.netns)
         self._files.store(call.network, call.container_id, call.ifname, saved(function, name, call.netns))
-        if name not in self._devices.on_host(function):
-            return  # an earlier try of this ADD has moved it
-        try:
-            self._devices.give(name, call.netns)
-        except PlurimusError as error:
+        if name in home:  # else an earlier try of this ADD has moved it
             try:
-                self._files.remove(call.network, call.container_id, call.ifname)
-            except PlurimusError as failure:
-                error.add_note(f"while undoing: {failure}")
-            raise error.about(f"deviceID {function}: ") from None
+                self._devices.give(name, call.netns)
+            except PlurimusError as error:
+                try:
+                    self._files.remove(call.network, call.container_id, call.ifname)
+                except PlurimusError as failure:
+                    error.add_note(f"while undoing: {failure}")
+                raise error.about(f"deviceID {function}: ") from None
+        # a pod that had it before is gone, and may have had the path of this one's namespace, where its DEL would look
+        self._files.forget_others(function, call.network, call.container_id, call.ifname)
 
     def _delete(self, network: str, container_id: str, ifname: str, netns: str) -> None:
         saved = self._files.load(network, container_id, ifname)

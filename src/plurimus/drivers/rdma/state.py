@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from plurimus.adapters import files, rooted
 from plurimus.cni import args, gojson
@@ -20,6 +21,7 @@ from plurimus.cni.errors import AttachmentError, Code
 
 FOLDER = "/var/lib/cni/rdma"
 _VERSION = "1.0"
+_log = structlog.get_logger(__name__)
 
 
 class Saved(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -54,29 +56,38 @@ class SavedDevices:
 
     def remove(self, network: str, container_id: str, ifname: str) -> None:
         """Remove the file; a missing one is fine."""
-        path = self._path(network, container_id, ifname)
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            if error.errno == errno.ENAMETOOLONG:
-                return
-            raise files.io_error(path, "remove", error) from error
+        _unlink(self._path(network, container_id, ifname))
+
+    def forget_others(self, device_id: str, network: str, container_id: str, ifname: str) -> None:
+        """Remove what says of any other attachment that it has the device of a function, which this one has."""
+        own = self._path(network, container_id, ifname)
+        for path in self._files():
+            try:
+                other = self._read(path) if path != own else None
+            except AttachmentError as error:
+                _log.warning("what is saved of an RDMA device cannot be read", reason=str(error))
+                continue
+            if other is not None and other.device_id == device_id:
+                _unlink(path)
 
     def of_network(self, network: str) -> Iterator[tuple[str, str]]:
         """Container ID and interface of each file of a network.
 
         A name says that for sure only where neither has a hyphen, which is so for the IDs of container runtimes.
         """
-        try:
-            names = sorted(path.name for path in self._folder().iterdir())
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise files.io_error(self._folder(), "list", error) from error
-        for name in names:
+        for name in [path.name for path in self._files()]:
             container_id, _, ifname = name.removeprefix(f"{network}-").partition("-")
             if name.startswith(f"{network}-") and container_id and ifname and "-" not in ifname:
                 yield container_id, ifname
+
+    def _files(self) -> list[Path]:
+        folder = self._folder()
+        try:
+            return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise files.io_error(folder, "list", error) from error
 
     def _read(self, path: Path) -> Saved | None:
         try:
@@ -100,3 +111,11 @@ class SavedDevices:
 
     def _folder(self) -> Path:
         return Path(rooted.below(self._root, FOLDER))
+
+
+def _unlink(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise files.io_error(path, "remove", error) from error
