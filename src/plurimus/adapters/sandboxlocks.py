@@ -3,15 +3,20 @@
 A lock is a locked file, so it ends with its process, however that ends.  A second one, hidden, is handed down to
 the plugins: those of a process that was killed go on, and the next request of the sandbox waits for them a while,
 since a DEL beside an ADD would free an address before it is taken.
+
+What keeps GC and new attachments apart is a lock of the folder itself, shared by those that record.  It ends with its
+process, too, and a plugin's GC that outlives a killed one is not waited for: it knows nothing of what begins then.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -50,6 +55,22 @@ class FileLocks:
             raise files.io_error(self._folder, "list", error) from error
         return {name for name in names if name[0] != "." and self._is_held(name)}
 
+    def recording(self) -> AbstractAsyncContextManager[None]:
+        return self._folder_held(fcntl.LOCK_SH)
+
+    def standstill(self) -> AbstractAsyncContextManager[None]:
+        return self._folder_held(fcntl.LOCK_EX)
+
+    @asynccontextmanager
+    async def _folder_held(self, how: int) -> AsyncIterator[None]:
+        files.make_folder(self._folder)
+        why = "GC and new attachments wait for each other"
+        taken = await _taken(self._folder, why, partial(_lock_folder, how=how))
+        try:
+            yield
+        finally:
+            os.close(taken)
+
     def tidy(self) -> None:
         """Remove what requests that were killed have left; what is held stays.
 
@@ -79,14 +100,29 @@ class FileLocks:
         return taken
 
 
-async def _taken(path: Path, held: str) -> int:
+async def _taken(path: Path, held: str, take: Callable[[Path], int | None] = files.lock) -> int:
     """The lock at `path`; `held` is what to log where somebody has it."""
     pause = _FIRST_PAUSE
-    while (taken := files.lock(path)) is None:
+    while (taken := take(path)) is None:
         if pause == _FIRST_PAUSE:
             _log.info(held, lock=str(path))
         await asyncio.sleep(pause)
         pause = min(2 * pause, _MOST_PAUSE)
+    return taken
+
+
+def _lock_folder(path: Path, how: int) -> int | None:
+    """The folder, open, and locked as `how` says until it is closed; None where it cannot be so now."""
+    taken = None
+    try:
+        taken = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(taken, how | fcntl.LOCK_NB)
+    except OSError as error:
+        if taken is not None:
+            os.close(taken)
+        if isinstance(error, BlockingIOError):
+            return None
+        raise files.io_error(path, "lock", error) from error
     return taken
 
 

@@ -173,13 +173,19 @@ class Spool(Protocol):
 
 
 class SandboxLocks(Protocol):
-    """One request at a time for each sandbox."""
+    """One request at a time for each sandbox; and none that begins while it is counted what there is."""
 
     def hold(self, container_id: str) -> AbstractAsyncContextManager[None]:
         """Wait until nobody else holds the sandbox, and hold it."""
 
     def busy(self) -> set[str]:
         """The container IDs some request holds or waits for."""
+
+    def recording(self) -> AbstractAsyncContextManager[None]:
+        """Held while attachments get on record, before any of them is begun; it waits for the end of a `standstill`."""
+
+    def standstill(self) -> AbstractAsyncContextManager[None]:
+        """Wait for those that are `recording`, and let nobody begin: what is on record is all there is."""
 
 
 class ConfDir(Protocol):

@@ -59,7 +59,7 @@ async def handle(requests: Requests, request: Request, attributes: InterfaceAttr
         if env.verb == "DEL":
             await _delete(context, known, wanted.attachments[0])
             return Outcome()
-        return Outcome(await _add(context, known, wanted), version.CURRENT)
+        return Outcome(await _add(requests, context, known, wanted), version.CURRENT)
 
 
 def _selection(env: Environment, name: str, attributes: InterfaceAttributes) -> NetworkSelectionElement:
@@ -79,9 +79,10 @@ async def _plan(context: Context, delegate: Delegate) -> Plan:
     return plans.make(context.env, context.netconf, pod, [delegate], Allocation())
 
 
-async def _add(context: Context, known: Plan, wanted: Plan) -> Result:
+async def _add(requests: Requests, context: Context, known: Plan, wanted: Plan) -> Result:
     context.attacher.refuse_impossible(wanted, await context.world.kernel.interfaces(wanted.netns))
-    await context.attacher.remember(replace(known, attachments=known.attachments + wanted.attachments))
+    async with requests.locks.recording():
+        await context.attacher.remember(replace(known, attachments=known.attachments + wanted.attachments))
     try:
         (made,) = await context.attacher.attach(wanted)
         await context.attacher.cache()

@@ -135,7 +135,10 @@ class Requests:
             await self._undo_leftovers(context, left)
         context.spool.forget(context.env.container_id, context.env.ifname)
         try:
-            taken, _ = await both(context.world.kernel.interfaces(context.env.netns), context.attacher.remember(plan))
+            async with self.locks.recording():
+                taken, _ = await both(
+                    context.world.kernel.interfaces(context.env.netns), context.attacher.remember(plan)
+                )
             context.attacher.refuse_impossible(plan, taken)
             made = await context.attacher.attach(plan)
             results = await context.attacher.settle_routes(plan, made)
@@ -201,9 +204,11 @@ class Requests:
         await context.chain.status(default.config)
 
     async def _gc(self, context: Context) -> None:
-        await self._wait_until_ready(context)
         valid = netconf.valid_attachments(context.stdin)
-        errors = await collect.collect(context, valid, self.locks)
+        # at once: what an ADD makes from now on is missing in the runtime's list, and lives
+        gone = await collect.unknown(context, valid, self.locks)
+        await self._wait_until_ready(context)
+        errors = await collect.collect(context, valid, gone, self.locks)
         if errors:
             raise joined(errors)
 
