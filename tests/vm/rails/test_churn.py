@@ -25,12 +25,12 @@ from tests.vm.inside import sriov
 from tests.vm.inside.cards import Vf, cards
 
 SECONDS = float(os.environ.get("PLURIMUS_CHURN_SECONDS", "300"))
-PODS, WORKERS = 10, 3
-"""Pods that come and go, and requests that the runtime makes at the same time."""
+WORKERS = 3
+"""Requests that the runtime makes at the same time."""
 FUNCTIONS = 5
 """Of each card, and so the pods that can live at the same time."""
-PAUSES = (3.0, 30.0)
-"""Least and most seconds between two deaths of the daemon; an emulated machine needs seconds for one ADD."""
+MOST_ADDS, MOST_AFTER = 3, 10.0
+"""The daemon dies up to so many seconds after 1 to so many more pods have started, however slow the machine is."""
 
 Slot = list[Vf]
 """One function of each card: what a device plugin gives to a pod."""
@@ -59,7 +59,6 @@ class Churn:
         self._free: SimpleQueue[Slot] = SimpleQueue()
         for slot in slots:
             self._free.put(slot)
-        self._names = threading.Semaphore(PODS)
         self._making = threading.Lock()
 
     def work(self, seed: int) -> None:
@@ -77,6 +76,8 @@ class Churn:
                 pod = self._start(slot)
                 if pod is not None:
                     living.append((pod, slot))
+                else:
+                    time.sleep(dice.uniform(1.0, 5.0))  # kubelet, too, waits before it tries again
         except BaseException as error:  # the test's thread tells it
             self.wrong.append(f"worker {seed}: {error!r}")
             raise
@@ -104,7 +105,7 @@ class Churn:
 
     def _stop(self, pod: Sandbox, slot: Slot) -> None:
         """DEL until it succeeds, with the namespace there or, now and then, gone before."""
-        gone = hash(pod.id) % 4 == 0
+        gone = int(pod.id.removeprefix("sandbox")) % 4 == 0
         if gone:
             netns.delete(pod.netns)
         while pod.call("DEL").status != 0:
@@ -114,11 +115,14 @@ class Churn:
         self._free.put(slot)
 
 
-def kill_at_random(node: Node, dice: random.Random, end: float) -> int:
-    """Kill the daemon and start it, again and again; how often."""
+def kill_at_random(node: Node, churn: Churn, dice: random.Random) -> int:
+    """Kill the daemon in the middle of requests and start it, again and again; how often."""
     killed = 0
-    while (pause := dice.uniform(*PAUSES)) < end - time.monotonic():
-        time.sleep(pause)
+    while time.monotonic() < churn.end and not churn.wrong:
+        wanted = churn.counts["ADD"] + dice.randint(1, MOST_ADDS)
+        while churn.counts["ADD"] < wanted and time.monotonic() < churn.end and not churn.wrong:
+            time.sleep(0.1)
+        time.sleep(dice.uniform(0.0, MOST_AFTER))
         node.kill()
         killed += 1
         time.sleep(dice.uniform(0.0, 1.0))
@@ -137,7 +141,7 @@ def test_every_function_is_home_and_every_address_free_after_five_minutes_of_it(
     workers = [threading.Thread(target=churn.work, args=(seed + number,)) for number in range(WORKERS)]
     for worker in workers:
         worker.start()
-    killed = kill_at_random(node, random.Random(seed), end)
+    killed = kill_at_random(node, churn, random.Random(seed))
     for worker in workers:
         worker.join()
     with capsys.disabled():
