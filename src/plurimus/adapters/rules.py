@@ -22,24 +22,12 @@ T = TypeVar("T")
 
 def rules(door: Netlink) -> list[Rule]:
     """The rules of both families that lead to a table, in the kernel's order."""
-    return [
-        found
-        for family in (4, 6)
-        for found in door.read(
-            "listing rules", rtrules.RTM_GETRULE, wire.NLM_F_DUMP, rtrules.dump_rules(family), _each(rtrules.rule)
-        )
-    ]
+    return _listed(door, "listing rules", rtrules.RTM_GETRULE, rtrules.dump_rules, rtrules.rule)
 
 
 def routes(door: Netlink) -> list[WholeRoute]:
     """The routes of all tables and both families."""
-    return [
-        found
-        for family in (4, 6)
-        for found in door.read(
-            "listing routes", rt.RTM_GETROUTE, wire.NLM_F_DUMP, rtrequests.dump_routes(family), _each(rtrules.route)
-        )
-    ]
+    return _listed(door, "listing routes", rt.RTM_GETROUTE, rtrequests.dump_routes, rtrules.route)
 
 
 def add_rule(door: Netlink, rule: Rule) -> None:
@@ -91,6 +79,13 @@ def _delete(door: Netlink, what: str, kind: int, payload: bytes) -> None:
     except NetlinkError as error:
         if error.errno not in (errno.ESRCH, errno.ENOENT):
             raise
+
+
+def _listed(
+    door: Netlink, what: str, kind: int, dump: Callable[[int], bytes], parse: Callable[[bytes], T | None]
+) -> list[T]:
+    """What there is of both families."""
+    return [found for family in (4, 6) for found in door.read(what, kind, wire.NLM_F_DUMP, dump(family), _each(parse))]
 
 
 def _each(parse: Callable[[bytes], T | None]) -> Callable[[Iterable[bytes]], list[T]]:
