@@ -34,10 +34,10 @@ def plugins(
     whereabouts; without a cluster that is its executable, which may know one.
     """
     inside = InProcess(Executables(timeout=config.plugin_timeout, chroot=chroot))
-    made = drivers(Path(chroot or "/"), Ipam(inside))
+    root = Path(chroot or "/")
+    made = drivers(root, Ipam(inside))
     if cluster is not None and pools is not None:
-        root, node = Path(chroot or "/"), os.environ.get(NODE_NAME, "")
-        made["whereabouts"] = Whereabouts(pools, cluster.get_pod, root, node=node)
+        made["whereabouts"] = Whereabouts(pools, cluster.get_pod, root, node=os.environ.get(NODE_NAME, ""))
     inside.use({kind: driver for kind, driver in made.items() if kind not in config.executables})
     return inside
 
