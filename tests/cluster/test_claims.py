@@ -137,7 +137,7 @@ async def test_a_call_without_a_daemon_is_told_the_same(
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
     }
     (tmp_path / "kubeconfig").write_text(json.dumps(written))
-    call = Late(config.parse(b"{}"), str(tmp_path / "kubeconfig"))
+    call = Late(config.parse(b"{}"), str(tmp_path / "kubeconfig"), root=tmp_path)
     try:
         pod = await call.get_pod(namespace, "trainer")
         assert pod is not None

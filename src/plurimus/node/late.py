@@ -40,13 +40,14 @@ def find(config: ConfigFile, path: str) -> Late | None:
 class Late:
     """The cluster and kubelet that `config` names, once somebody asks.
 
-    `path` is the kubeconfig's; events may take `patience` seconds.
+    `path` is the kubeconfig's; events may take `patience` seconds.  kubelet's folder is looked for below `root`.
     """
 
-    def __init__(self, config: ConfigFile, path: str, *, patience: float = EVENTS) -> None:
+    def __init__(self, config: ConfigFile, path: str, *, patience: float = EVENTS, root: Path = Path("/")) -> None:
         self._config = config
         self._path = path
         self._patience = patience
+        self._root = root
         self._made: Cluster | None = None
         self._events: list[tuple[PodReference, Sequence[Event]]] = []
 
@@ -142,5 +143,5 @@ class Late:
 
         cluster = self._cluster()
         assert isinstance(cluster, KubernetesCluster)
-        kubelet = KubeletDevices([Path("/")], timeout=self._config.daemon.api_timeout)
+        kubelet = KubeletDevices([self._root], timeout=self._config.daemon.api_timeout)
         return PodDevices(kubelet, ClaimedDevices(cluster.api))
