@@ -28,13 +28,22 @@ async def ask(socket: Path, path: str, *, method: str = "GET", timeout: float) -
     Raises:
         ClusterError: nobody answers.
     """
+    return (await fetch(socket, path, method=method, timeout=timeout))[0]
+
+
+async def fetch(socket: Path, path: str, *, method: str = "GET", timeout: float) -> tuple[int, bytes]:
+    """The HTTP status and the body of the daemon's answer for `path`; `timeout` is seconds.
+
+    Raises:
+        ClusterError: nobody answers.
+    """
     try:
         async with (
             asyncio.timeout(timeout),
             aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket))) as session,
             session.request(method, f"http://node{path}") as answer,
         ):
-            return answer.status
+            return answer.status, await answer.read()
     except TimeoutError as error:
         raise ClusterError(f"{socket}: no answer in {timeout:g} s") from error
     except (aiohttp.ClientError, OSError) as error:

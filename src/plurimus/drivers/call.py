@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from plurimus.cni import args, gojson, result, version
 from plurimus.cni.args import Pairs
@@ -115,6 +115,14 @@ class Driver(ABC):
     PlurimusError, an AttachmentError where a plugin would have failed; what a failed `add` leaves behind, the `delete`
     that follows takes away.
     """
+
+    keys: ClassVar[tuple[str, ...]] = ()
+    """The keys it knows of those that not every plugin has; a configuration with any other is left to the executable.
+
+    None named: it takes every configuration.
+    """
+    section: ClassVar[str] = ""
+    """The object of the configuration that has its keys: empty for the configuration itself, `ipam` for IPAM."""
 
     @abstractmethod
     async def add(self, call: Call) -> Result:

@@ -7,18 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import structlog
+
 from plurimus.cni import result
 from plurimus.cni.errors import AttachmentError, PlurimusError
 from plurimus.core.ports import Plugins
-from plurimus.drivers import call
+from plurimus.drivers import call, options
 from plurimus.drivers.call import Call, Driver
+from plurimus.drivers.options import Unknown
+
+_log = structlog.get_logger(__name__)
 
 
 class InProcess:
-    """Plugins of the types in `drivers` run here, all others by `executables`."""
+    """Plugins of the types in `drivers` run here, all others by `executables`.
 
-    def __init__(self, executables: Plugins) -> None:
+    A configuration with an option its driver does not know is left to the executable, where there is one; such calls
+    are counted by `unknown`.
+    """
+
+    def __init__(self, executables: Plugins, unknown: Unknown | None = None) -> None:
         self._executables = executables
+        self._unknown = unknown or Unknown()
         self._drivers: dict[str, Driver] = {}
 
     def use(self, drivers: Mapping[str, Driver]) -> None:
@@ -33,12 +43,33 @@ class InProcess:
         if driver is None:
             return await self._executables.run(kind, env=env, stdin=stdin, search=search)
         request = call.read(env, stdin, tuple(search))
+        strange = options.unknown(driver, request.conf)
+        if strange and self._is_left_to_executable(kind, strange, request):
+            return await self._executables.run(kind, env=env, stdin=stdin, search=search)
         try:
             return await _answer(driver, request)
         except PlurimusError:
             raise
         except Exception as error:  # a fault of ours is this attachment's failure, and undone like any other
             raise AttachmentError(f"the driver {kind!r} failed: {type(error).__name__}: {error}") from error
+
+    def _is_left_to_executable(self, kind: str, strange: Sequence[str], request: Call) -> bool:
+        """Whether there is an executable for options the driver does not know; each is in the log once."""
+        try:
+            self._executables.find(kind, request.search)
+            there = True
+        except PlurimusError:
+            there = False
+        for key in strange:
+            if not self._unknown.note(kind, key, executable=there):
+                continue
+            if there:
+                _log.info("the executable runs for an option its driver does not know", plugin=kind, key=key,
+                          network=request.network)  # fmt: skip
+            else:
+                _log.warning("an option is ignored: the driver does not know it, and there is no executable",
+                             plugin=kind, key=key, network=request.network)  # fmt: skip
+        return there
 
 
 async def _answer(driver: Driver, request: Call) -> bytes:

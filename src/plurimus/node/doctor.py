@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,7 @@ from plurimus.adapters.kubeconfig import Access
 from plurimus.adapters.rdmadevices import RdmaDevices
 from plurimus.adapters.records import RecordFiles
 from plurimus.adapters.spool import SpoolFiles
+from plurimus.cni import gojson
 from plurimus.cni.errors import PlurimusError
 from plurimus.core import netconf
 from plurimus.core.config import ConfigFile
@@ -41,6 +43,19 @@ OF_CALLS = (
 """Objects that need not be there: who may not ask for them is told that first."""
 
 
+class _Option(msgspec.Struct, frozen=True):
+    type: str
+    key: str
+    by: str
+    calls: int
+
+
+class _Status(msgspec.Struct, frozen=True, rename="camel"):
+    """What the daemon says of itself."""
+
+    unknown_options: list[_Option] = []
+
+
 class _Listed(msgspec.Struct, frozen=True):
     """Any list; what is in it does not matter."""
 
@@ -60,7 +75,7 @@ async def findings(path: Path, *, now: float, rdma_mode: Callable[[], str] | Non
     found += [warning("configuration", text, "mend or remove the key") for text in config.warnings]
     alone = examine.alone(config)
     view = examine.view(config, alone) if alone else None
-    found += [examine.program(str(alone["program"]), view) if view else await _socket(config)]
+    found += [examine.program(str(alone["program"]), view)] if view else [each async for each in _daemon(config)]
     found += examine.folder(config)
     found += examine.programs(config, view)
     found += [finding async for finding in _cluster(config, str(alone.get("kubeconfig") or ""), view, now)]
@@ -70,15 +85,38 @@ async def findings(path: Path, *, now: float, rdma_mode: Callable[[], str] | Non
     return found
 
 
-async def _socket(config: ConfigFile) -> Finding:
+async def _daemon(config: ConfigFile) -> AsyncIterator[Finding]:
     path = Path(config.daemon.socket_dir) / NAME
     try:
         status = await daemonsocket.ask(path, "/readyz", timeout=config.daemon.daemon_timeout)
+        if status != HTTPStatus.OK:
+            yield problem("daemon", f"{path}: /readyz says {status}", "wait until the next daemon has taken over")
+            return
+        yield ok("daemon", f"it answers at {path}")
+        status, body = await daemonsocket.fetch(path, "/status", timeout=config.daemon.daemon_timeout)
     except PlurimusError as error:
-        return problem("daemon", str(error), "start the daemon, or see in its log why it ended; pods wait for it")
-    if status != 200:
-        return problem("daemon", f"{path}: /readyz says {status}", "wait until the next daemon has taken over")
-    return ok("daemon", f"it answers at {path}")
+        yield problem("daemon", str(error), "start the daemon, or see in its log why it ended; pods wait for it")
+        return
+    if status == HTTPStatus.OK:
+        for finding in _drivers(body):
+            yield finding
+
+
+def _drivers(body: bytes) -> Iterator[Finding]:
+    """What the daemon says of options that its drivers do not know."""
+    try:
+        options = gojson.convert(gojson.decode(body), _Status).unknown_options
+    except ValueError as error:
+        yield warning("daemon", f"its status cannot be read: {error}", "have daemon and doctor of one release")
+        return
+    for each in options:
+        text = f"{each.type}: {each.calls} calls had the option {each.key!r}, which the driver does not know"
+        if each.by == "executable":
+            todo = "remove the key if nobody means it: an executable takes longer"
+            yield warning("drivers", f"{text}; the executable ran", todo)
+        else:
+            todo = f"remove the key, or install the executable {each.type}, which may know it"
+            yield warning("drivers", f"{text}; it had no effect", todo)
 
 
 async def _cluster(config: ConfigFile, path: str, view: View | None, now: float) -> AsyncIterator[Finding]:

@@ -13,6 +13,7 @@ from plurimus.core.ports import AddressPools, Cluster, Plugins
 from plurimus.drivers.call import Driver
 from plurimus.drivers.inprocess import InProcess
 from plurimus.drivers.ipam import Ipam
+from plurimus.drivers.options import Unknown
 from plurimus.drivers.rdma.driver import Rdma
 from plurimus.drivers.rdma.state import SavedDevices
 from plurimus.drivers.sbr import Sbr
@@ -27,13 +28,15 @@ def plugins(
     pools: Callable[[], AddressPools] | None = None,
     *,
     chroot: str = "",
+    unknown: Unknown | None = None,
 ) -> Plugins:
     """Plugins of all types: those of `drivers`, unless `executables` in the configuration names them, run inside.
 
     Executables run below `chroot`; files of the node are looked for there, too.  `pools` gives what the cluster has of
-    whereabouts; without a cluster that is its executable, which may know one.
+    whereabouts; without a cluster that is its executable, which may know one.  `unknown` counts options that drivers do
+    not know.
     """
-    inside = InProcess(Executables(timeout=config.plugin_timeout, chroot=chroot))
+    inside = InProcess(Executables(timeout=config.plugin_timeout, chroot=chroot), unknown)
     root = Path(chroot or "/")
     made = drivers(root, Ipam(inside))
     if cluster is not None and pools is not None:

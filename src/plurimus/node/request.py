@@ -26,6 +26,7 @@ from plurimus.core import netconf
 from plurimus.core.config import ConfigFile
 from plurimus.core.plan import Plan, PodReference
 from plurimus.core.ports import SandboxLocks
+from plurimus.drivers.options import Unknown
 from plurimus.model.event import Event
 from plurimus.node import collect, planning, publish, rdmafacts, recall
 from plurimus.node.attach import Attacher, shielded_undo
@@ -48,6 +49,11 @@ class Requests:
         self.locks: SandboxLocks = locks or LocksInProcess()
         self.cni_dirs = {netconf.shim_cni_dir({}), netconf.parse({}, overlay=config.overlay).cni_dir}
         """Every `cniDir` known of: the default, that of the daemon's file, those of all requests so far."""
+
+    @property
+    def unknown_options(self) -> Unknown:
+        """The options drivers were given and did not know."""
+        return self._world.unknown_options
 
     async def handle(self, request: Request) -> Outcome:
         """Do what the runtime asks.

@@ -29,7 +29,13 @@ _LAST_WORDS = 2.0
 _SILENCE = 5.0
 """Seconds that may pass between a shim's probe and its request."""
 _PROBES = ("/healthz", "/readyz")
-_PATHS = {"/cni": ("POST",), "/delegate": ("POST",), **dict.fromkeys(_PROBES, ("GET", "HEAD", "POST"))}
+_STATUS = "/status"
+_PATHS = {
+    "/cni": ("POST",),
+    "/delegate": ("POST",),
+    _STATUS: ("GET", "HEAD"),
+    **dict.fromkeys(_PROBES, ("GET", "HEAD", "POST")),
+}
 _log = structlog.get_logger(__name__)
 
 Handle = Callable[[Request, InterfaceAttributes], Awaitable[Outcome]]
@@ -48,7 +54,7 @@ class Server:
 
     async def start(self, listener: socket.socket) -> None:
         """Serve on `listener`, a bound unix socket."""
-        # the server below aiohttp's applications: five paths need no router
+        # the server below aiohttp's applications: so few paths need no router
         server = web.Server(self._serve, request_factory=_request, access_log=None, keepalive_timeout=_SILENCE)
         self._runner = web.ServerRunner(server, shutdown_timeout=_LAST_WORDS)
         await self._runner.setup()
@@ -94,6 +100,8 @@ class Server:
             return await self._answer(request, lambda asked, _: self._requests.handle(asked))
         if request.path == "/delegate":
             return await self._answer(request, functools.partial(hotplug.handle, self._requests))
+        if request.path == _STATUS:
+            return web.json_response({"unknownOptions": self._requests.unknown_options.document()})
         if request.path == "/readyz" and self._stopping:
             return web.Response(status=500, text="shutting down\n")
         return web.Response()

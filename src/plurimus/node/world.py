@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from plurimus.adapters.confdir import ConfDirectories
@@ -29,6 +29,7 @@ from plurimus.core.ports import (
     Results,
     Spool,
 )
+from plurimus.drivers.options import Unknown
 from plurimus.node import drivers
 
 
@@ -41,7 +42,8 @@ class World:
     """`cluster` and `devices` are None where Plurimus runs without Kubernetes.
 
     `records`, `results` and `spool` give the stores of a `cniDir`, which a configuration may choose.
-    `check_node` raises what is wrong with this node's set-up, for STATUS.
+    `check_node` raises what is wrong with this node's set-up, for STATUS.  `unknown_options` are those that drivers
+    were given since the start.
     """
 
     cluster: Cluster | None
@@ -56,6 +58,7 @@ class World:
     results: Callable[[str], Results]
     spool: Callable[[str], Spool]
     check_node: Callable[[], None] = _nothing_to_check
+    unknown_options: Unknown = field(default_factory=Unknown)
 
 
 def real_world(
@@ -67,11 +70,11 @@ def real_world(
     chroot: str = "",
 ) -> World:
     """This node's world, and the cluster it belongs to; plugins run below `chroot`, where its files are, too."""
-    root = Path(chroot or "/")
+    root, unknown = Path(chroot or "/"), Unknown()
     return World(
         cluster=cluster,
         devices=devices,
-        plugins=drivers.plugins(config.daemon, cluster, pools, chroot=chroot),
+        plugins=drivers.plugins(config.daemon, cluster, pools, chroot=chroot, unknown=unknown),
         confdir=ConfDirectories(),
         kernel=NamespaceKernel(),
         device_infos=DeviceInfoFiles(root),
@@ -80,4 +83,5 @@ def real_world(
         records=lambda folder: RecordFiles(Path(folder)),
         results=lambda folder: ResultFiles(Path(folder) / "results"),
         spool=lambda folder: SpoolFiles(Path(folder) / ".spool"),
+        unknown_options=unknown,
     )

@@ -45,7 +45,8 @@ class Patient:
         self.configuration(OURS, "plurimus", clusterNetwork=str(self.net / CALICO))
         self.token = folder / "token"
         self.token.write_text("secret")
-        self.answers = {"/readyz": 200, DEFINITIONS: 200, PODS: 200}
+        self.answers = {"/readyz": 200, "/status": 200, DEFINITIONS: 200, PODS: 200}
+        self.status: dict[str, Any] = {"unknownOptions": []}
         self.asked: list[str] = []
         self.rdma = ""
 
@@ -60,7 +61,8 @@ class Patient:
 
     async def answer(self, request: web.Request) -> web.Response:
         self.asked.append(request.path_qs)
-        return web.json_response({"kind": "List"}, status=self.answers[request.path])
+        said = self.status if request.path == "/status" else {"kind": "List"}
+        return web.json_response(said, status=self.answers[request.path])
 
     def server(self, url: str) -> None:
         """Where the API server is, in the kubeconfig."""
@@ -137,6 +139,19 @@ async def test_a_daemon_that_does_not_answer_is_a_problem(patient: Patient, tmp_
     finding = await patient.complaint()
     assert (finding.level, finding.subject) == (PROBLEM, "daemon")
     assert f"{tmp_path}/elsewhere/multus.sock" in finding.text
+
+
+@pytest.mark.parametrize(("by", "text"), [("executable", "the executable ran"), ("driver", "it had no effect")])
+async def test_an_option_that_no_driver_knows_is_a_warning(patient: Patient, by: str, text: str) -> None:
+    patient.status = {"unknownOptions": [{"type": "macvlan", "key": "colour", "by": by, "calls": 3}]}
+    finding = await patient.complaint()
+    assert (finding.level, finding.subject) == (WARNING, "drivers")
+    assert finding.text == f"macvlan: 3 calls had the option 'colour', which the driver does not know; {text}"
+
+
+async def test_another_daemon_than_ours_may_have_no_status(patient: Patient) -> None:
+    patient.answers["/status"] = 404
+    assert await patient.complaints() == []
 
 
 @pytest.mark.parametrize("name", ["plurimus", "portmap"])
@@ -220,7 +235,7 @@ async def test_what_the_api_server_refuses_is_a_problem(patient: Patient, path: 
 async def test_it_asks_the_api_server_for_no_more_than_it_needs(patient: Patient) -> None:
     await patient.findings()
     assert [asked.partition("&")[0] for asked in patient.asked] == [
-        "/readyz", f"{DEFINITIONS}?limit=1", f"{PODS}?limit=1"
+        "/readyz", "/status", f"{DEFINITIONS}?limit=1", f"{PODS}?limit=1"
     ]  # fmt: skip
 
 
@@ -270,7 +285,7 @@ async def test_what_is_owed_and_what_was_unreadable_is_a_warning(patient: Patien
 async def test_definitions_are_listed_for_the_mode_of_rdma_only_in_shared_mode(patient: Patient) -> None:
     patient.rdma = "exclusive"
     assert "rdma" in [finding.subject for finding in await patient.findings()]
-    assert len(patient.asked) == 3
+    assert len(patient.asked) == 4
     patient.rdma = "shared"
     patient.asked.clear()
     assert await patient.complaints() == []

@@ -153,10 +153,20 @@ async def test_a_daemon_that_serves_is_healthy_and_ready(path: str, method: str,
         assert await served.ask(method, path) == 200
 
 
+async def test_its_status_tells_of_options_that_no_driver_knows(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        for _ in range(2):
+            served.node.world.unknown_options.note("macvlan", "colour", executable=True)
+        async with served.client.get("http://plurimus/status") as answer:
+            told = await answer.json()
+    assert told == {"unknownOptions": [{"type": "macvlan", "key": "colour", "by": "executable", "calls": 2}]}
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
         ("GET", "/cni", 405),
+        ("POST", "/status", 405),
         ("PUT", "/delegate", 405),
         ("DELETE", "/healthz", 405),
         ("GET", "/", 404),
