@@ -7,16 +7,20 @@ what was tried.  Interfaces are named by their index, which nobody renames meanw
 from __future__ import annotations
 
 import errno
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from plurimus.adapters import netns
-from plurimus.adapters.netlink import Netlink, NetlinkError
+from plurimus.adapters.netlink import Netlink, NetlinkError, Request
 from plurimus.wire import netlink as wire
-from plurimus.wire import rtlinks, rtrequests, rtvfs
+from plurimus.wire import rtdetails, rtkinds, rtlinks, rtrequests, rtvfs
 from plurimus.wire import rtnetlink as rt
+from plurimus.wire.rtdetails import Details
+from plurimus.wire.rtkinds import NewLink
 from plurimus.wire.rtlinks import Device
 from plurimus.wire.rtvfs import Aspect, VirtualFunction
+
+T = TypeVar("T")
 
 VFS_BUFFER = 1 << 20
 """What the VFs of one PF need, which come in one message: some 300 bytes each, and drivers with 1000 of them exist."""
@@ -31,14 +35,56 @@ def devices(netlink: Netlink) -> list[Device]:
 
 def device(netlink: Netlink, index: int) -> Device | None:
     """The interface with this index, or None."""
-    payload = rtlinks.get_device(index)
+    return _one(netlink, f"interface {index}", rtlinks.get_device(index), rtlinks.devices)
+
+
+def details(netlink: Netlink, name: str) -> Details | None:
+    """The interface called `name` with what its kind has, or None."""
     try:
-        found = netlink.read(f"interface {index}", rt.RTM_GETLINK, 0, payload, rtlinks.devices)
-    except NetlinkError as error:
-        if error.errno == errno.ENODEV:
-            return None
-        raise
-    return found[0] if found else None
+        payload = rtrequests.get_link(name)
+    except wire.WireError:
+        return None
+    return _one(netlink, f"interface {name}", payload, rtdetails.each_details)
+
+
+def details_of(netlink: Netlink, index: int) -> Details | None:
+    """The interface with this index with what its kind has, or None."""
+    return _one(netlink, f"interface {index}", rtlinks.get_device(index), rtdetails.each_details)
+
+
+def creation(link: NewLink) -> Request:
+    """What makes a link; refused with EEXIST where its name is taken."""
+    what = f"making the {link.kind} {link.name!r}"
+    return Request(
+        what, rt.RTM_NEWLINK, wire.NLM_F_CREATE | wire.NLM_F_EXCL, _named(what, lambda: rtkinds.new_link(link))
+    )
+
+
+def deletion(index: int) -> Request:
+    """What deletes a link; refused with ENODEV where it is gone."""
+    return Request(f"deleting interface {index}", rtkinds.RTM_DELLINK, 0, rtkinds.delete_link(index))
+
+
+def raising(index: int, *, up: bool = True) -> Request:
+    """What sets a link up or down."""
+    what = f"setting interface {index} {'up' if up else 'down'}"
+    return Request(what, rt.RTM_NEWLINK, 0, rtrequests.set_link(index, up=up))
+
+
+def create(netlink: Netlink, link: NewLink) -> None:
+    """Make a link; EEXIST where its name is taken."""
+    netlink.change_all([creation(link)])
+
+
+def delete(netlink: Netlink, name: str) -> bool:
+    """Delete the link called `name`; whether there was one."""
+    found = netlink.link(name)
+    if found is None:
+        return False
+    (refused,) = netlink.batch([deletion(found.index)])
+    if refused is not None and refused.errno != errno.ENODEV:
+        raise refused
+    return refused is None
 
 
 def virtual_functions(netlink: Netlink, pf: int) -> list[VirtualFunction]:
@@ -56,8 +102,7 @@ def set_virtual_function(netlink: Netlink, pf: int, wanted: VirtualFunction, asp
 
 
 def set_up(netlink: Netlink, index: int, *, up: bool) -> None:
-    what = f"setting interface {index} {'up' if up else 'down'}"
-    netlink.change(what, rt.RTM_NEWLINK, 0, rtrequests.set_link(index, up=up))
+    netlink.change_all([raising(index, up=up)])
 
 
 def set_mac(netlink: Netlink, index: int, mac: bytes) -> None:
@@ -85,11 +130,8 @@ def move(netlink: Netlink, index: int, namespace: str | None, name: str) -> None
         NamespaceError: code 8; there is no namespace.
     """
     what = f"moving interface {index} to {namespace or 'the network namespace of the host'} as {name!r}"
-    handle = netns.open_namespace(namespace or _OWN_NAMESPACE)
-    try:
+    with netns.opened(namespace or _OWN_NAMESPACE) as handle:
         netlink.change(what, rtlinks.RTM_SETLINK, 0, _named(what, lambda: rtlinks.move(index, handle, name)))
-    finally:
-        os.close(handle)
 
 
 def add_alternative_name(netlink: Netlink, index: int, name: str) -> None:
@@ -110,3 +152,14 @@ def _named(what: str, make: Callable[[], bytes]) -> bytes:
         return make()
     except wire.WireError as error:
         raise NetlinkError(what, errno.EINVAL, str(error)) from error
+
+
+def _one(netlink: Netlink, what: str, payload: bytes, parse: Callable[[Iterable[bytes]], list[T]]) -> T | None:
+    """The only answer to RTM_GETLINK; None where there is no such interface."""
+    try:
+        found = netlink.read(what, rt.RTM_GETLINK, 0, payload, parse)
+    except NetlinkError as error:
+        if error.errno == errno.ENODEV:
+            return None
+        raise
+    return found[0] if found else None

@@ -14,7 +14,8 @@ import fcntl
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -69,6 +70,20 @@ def open_namespace(path: str) -> int:
         raise NamespaceError(f"network namespace {path} cannot be opened: {error.strerror}") from error
     except ValueError as error:
         raise NamespaceError(f"network namespace {path!r} cannot be opened: {error}") from error
+
+
+@contextmanager
+def opened(path: str) -> Iterator[int]:
+    """A descriptor of the namespace at `path`, for a request that names it.
+
+    Raises:
+        NamespaceError: code 8.
+    """
+    handle = open_namespace(path)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def identity(path: str) -> tuple[int, int] | None:

@@ -79,7 +79,7 @@ def rename(index: int, name: str) -> bytes:
     Raises:
         WireError: no interface can be called that.
     """
-    return _about(index) + attribute(rt.IFLA_IFNAME, _name(name, _NAME_SIZE))
+    return _about(index) + attribute(rt.IFLA_IFNAME, packed_name(name))
 
 
 def set_mac(index: int, mac: bytes) -> bytes:
@@ -97,15 +97,13 @@ def move(index: int, namespace: int, name: str) -> bytes:
     there, the device may have moved when the request fails.
     """
     return (
-        _about(index)
-        + attribute(_IFLA_NET_NS_FD, U32.pack(namespace))
-        + attribute(rt.IFLA_IFNAME, _name(name, _NAME_SIZE))
+        _about(index) + attribute(_IFLA_NET_NS_FD, U32.pack(namespace)) + attribute(rt.IFLA_IFNAME, packed_name(name))
     )
 
 
 def alternative_name(index: int, name: str) -> bytes:
     """RTM_NEWLINKPROP or RTM_DELLINKPROP for one alternative name."""
-    inner = attribute(_IFLA_ALT_IFNAME, _name(name, _ALTERNATIVE_NAME_SIZE))
+    inner = attribute(_IFLA_ALT_IFNAME, packed_name(name, _ALTERNATIVE_NAME_SIZE))
     return _about(index) + attribute(_IFLA_PROP_LIST | _NESTED, inner)
 
 
@@ -113,7 +111,12 @@ def _about(index: int) -> bytes:
     return rt.LINK.pack(0, 0, index, 0, 0)
 
 
-def _name(name: str, size: int) -> bytes:
+def packed_name(name: str, size: int = _NAME_SIZE) -> bytes:
+    """A name as it is sent, with its end mark, which counts to `size`.
+
+    Raises:
+        WireError: no interface can be called that; the kernel would cut it at a NUL.
+    """
     packed = name.encode(errors="surrogatepass")
     if not 0 < len(packed) < size or 0 in packed:
         raise WireError(f"{name!r} cannot be the name of an interface")

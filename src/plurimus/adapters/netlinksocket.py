@@ -1,0 +1,192 @@
+"""A netlink socket inside a namespace: requests of any protocol, alone or many in one send, and whole answers.
+
+A dump that was interrupted by a change is asked for again; an error carries the kernel's own words.
+
+kernel: netlink(7).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from types import TracebackType
+from typing import Self, TypeVar
+
+from plurimus.adapters import netns
+from plurimus.cni.errors import AttachmentError
+from plurimus.wire import netlink as wire
+
+T = TypeVar("T")
+
+_SOL_NETLINK, _NETLINK_EXT_ACK, _NETLINK_CAP_ACK = 270, 11, 10
+_BUFFER = 1 << 16
+"""A dump comes in pieces of at most 32 KiB; what is asked for alone, as the VFs of one PF, comes as a whole."""
+_TIMEOUT = 10.0
+_ATTEMPTS = 10
+_AGAIN = (errno.EINTR, errno.ENOBUFS)
+"""A dump was disturbed, or its answer was lost: asking again is safe, and may succeed."""
+_AT_ONCE = 64
+"""Requests in one send, whose acknowledgements then all have room in the socket."""
+
+
+class NetlinkError(AttachmentError):
+    """The kernel refused `what`; `errno` is its number, `text` its own words, often empty."""
+
+    def __init__(self, what: str, errno: int, text: str = "") -> None:
+        reason = os.strerror(errno)
+        super().__init__(f"{what}: {text} ({reason})" if text else f"{what}: {reason}")
+        self.what = what
+        self.errno = errno
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A change that is to be acknowledged; `what` says in an error what was tried."""
+
+    what: str
+    kind: int
+    flags: int
+    payload: bytes
+
+
+class NetlinkSocket:
+    """A socket of any protocol; use it as a context manager, from any thread but from one at a time."""
+
+    def __init__(self, channel: socket.socket, *, buffer: int = _BUFFER) -> None:
+        self._socket = channel
+        self._buffer = buffer
+        self._sequence = count(1)
+
+    @classmethod
+    def open(cls, path: str | None = None, *, protocol: int = socket.NETLINK_ROUTE, buffer: int = _BUFFER) -> Self:
+        """A socket inside the namespace at `path` (None: this one); it stays there whoever uses it.
+
+        `protocol` is the kernel's number of who answers: routing, RDMA, ...; no message of an answer may have more
+        than `buffer` bytes.
+
+        Raises:
+            NamespaceError: code 8.
+        """
+        with guarded(f"opening a netlink socket in {path or 'this network namespace'}"):
+            return cls(netns.visit(path, lambda: _channel(protocol)), buffer=buffer)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
+
+    def read(
+        self, what: str, kind: int, flags: int, payload: bytes, parse: Callable[[Iterable[bytes]], list[T]]
+    ) -> list[T]:
+        """What `parse` makes of the payloads of an answer that holds together; for routing requests."""
+        for _ in range(_ATTEMPTS):
+            try:
+                answer = self.ask(what, kind, flags, payload)
+            except NetlinkError as error:
+                if error.errno not in _AGAIN:
+                    raise
+                continue
+            if not answer.interrupted:
+                with guarded(what):
+                    # the answers to a GET request have the number of the NEW request, 2 less
+                    return parse(message.payload for message in answer.messages if message.kind == kind - 2)
+        raise NetlinkError(what, errno.EINTR, f"disturbed by changes {_ATTEMPTS} times")
+
+    def change(self, what: str, kind: int, flags: int, payload: bytes) -> None:
+        """Have the request carried out, and acknowledged; `what` says in an error what was tried."""
+        self.ask(what, kind, flags | wire.NLM_F_ACK, payload)
+
+    def change_all(self, requests: Sequence[Request]) -> None:
+        """Have the requests carried out in their order, in one send.
+
+        Raises:
+            NetlinkError: the first that was refused, with the others as notes; those behind it were carried out
+                nevertheless, unless they were refused themselves.
+        """
+        refused = [outcome for outcome in self.batch(requests) if outcome is not None]
+        if refused:
+            for other in refused[1:]:
+                refused[0].add_note(str(other))
+            raise refused[0]
+
+    def batch(self, requests: Sequence[Request]) -> list[NetlinkError | None]:
+        """What became of each of the requests, which are carried out in their order: None, or why it was refused.
+
+        The kernel goes on behind one it refuses, so what must not happen then does not belong into the same batch.
+
+        Raises:
+            NetlinkError: the socket itself failed; nobody knows which were carried out.
+        """
+        starts = range(0, len(requests), _AT_ONCE)
+        return [outcome for start in starts for outcome in self._batch(requests[start : start + _AT_ONCE])]
+
+    def _batch(self, requests: Sequence[Request]) -> list[NetlinkError | None]:
+        answers = [wire.Answer(next(self._sequence), acknowledged=True) for _ in requests]
+        sent = b"".join(
+            wire.frame(each.kind, each.flags | wire.NLM_F_REQUEST | wire.NLM_F_ACK, answer.sequence, each.payload)
+            for each, answer in zip(requests, answers, strict=True)
+        )
+        with guarded(" and ".join(each.what for each in requests)):
+            self._socket.send(sent)
+            left = answers
+            while left:
+                datagram = self._receive()
+                left = [answer for answer in left if not answer.feed(datagram)]
+        refusals = [answer.refusal for answer in answers]
+        return [
+            None if refusal is None else NetlinkError(each.what, refusal.errno, refusal.text)
+            for each, refusal in zip(requests, refusals, strict=True)
+        ]
+
+    def ask(self, what: str, kind: int, flags: int, payload: bytes) -> wire.Answer:
+        """Send one request of any protocol and collect its answer up to the last message."""
+        answer = wire.Answer(next(self._sequence), acknowledged=bool(flags & (wire.NLM_F_ACK | wire.NLM_F_DUMP)))
+        with guarded(what):
+            self._socket.send(wire.frame(kind, flags | wire.NLM_F_REQUEST, answer.sequence, payload))
+            while not answer.feed(self._receive()):
+                pass
+        if answer.refusal is not None:
+            raise NetlinkError(what, answer.refusal.errno, answer.refusal.text)
+        return answer
+
+    def _receive(self) -> bytes:
+        """The next datagram of the kernel; a pod's process may send to this socket, too."""
+        while True:
+            datagram, (sender, _) = self._socket.recvfrom(self._buffer)
+            if sender == 0:
+                return datagram
+
+
+@contextmanager
+def guarded(what: str) -> Iterator[None]:
+    """Everything that can go wrong with the socket or the bytes on it becomes a NetlinkError about `what`."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise NetlinkError(what, errno.ETIMEDOUT, f"no answer in {_TIMEOUT:.0f} s") from error
+    except OSError as error:
+        raise NetlinkError(what, error.errno or errno.EIO) from error
+    except wire.WireError as error:
+        raise NetlinkError(what, errno.EBADMSG, f"the kernel's answer is malformed: {error}") from error
+
+
+def _channel(protocol: int) -> socket.socket:
+    channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+    try:
+        channel.settimeout(_TIMEOUT)
+        for option in (_NETLINK_EXT_ACK, _NETLINK_CAP_ACK):
+            channel.setsockopt(_SOL_NETLINK, option, 1)
+        channel.bind((0, 0))
+    except OSError:
+        channel.close()
+        raise
+    return channel
