@@ -12,9 +12,11 @@ CNI spec, "Lifecycle & Ordering".
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from plurimus.cni import gojson
 from plurimus.cni.conf import PluginConf
 from plurimus.core.plan import Attachment
 
@@ -25,6 +27,7 @@ _PLUGINS = frozenset(
 """Not sbr and vrf, which take the next free routing table of the sandbox."""
 _IPAM = frozenset({"", "host-local", "static", "whereabouts"})
 """What gives addresses and routes that stand in the configuration."""
+_OWN_SYSCTL = re.compile(r"net[./]ipv[46][./](?:conf|neigh)[./]IFNAME[./]\w+")
 
 Group = tuple[Attachment, ...]
 
@@ -47,13 +50,14 @@ def groups(attachments: Iterable[Attachment]) -> list[Group]:
 def _destinations(attachment: Attachment) -> set[str] | None:
     """Where routes of this attachment may lead; None when that, or anything else it does, is unknown."""
     plugins = attachment.config.plugins
-    if attachment.is_default or not all(_touches_its_own(plugin) for plugin in plugins):
-        return None
     found: set[str] = set()
     try:
+        if attachment.is_default or not all(_touches_its_own(plugin) for plugin in plugins):
+            return None
         for plugin in plugins:
             found |= {_network(text) for text in _prefixes(plugin)}
         found |= {_network(ip) for ip in attachment.capability_args.get("ips", ())}
+        found |= {_network(ip) for key, value in attachment.args if key == "IP" for ip in value.split(",") if ip}
     except (TypeError, ValueError, AttributeError, KeyError):
         return None  # malformed: its plugin says so, after all before it
     return found
@@ -61,8 +65,23 @@ def _destinations(attachment: Attachment) -> set[str] | None:
 
 def _touches_its_own(plugin: PluginConf) -> bool:
     ipam = plugin.get("ipam") or {}
-    known = plugin["type"] in _PLUGINS and isinstance(ipam, Mapping) and ipam.get("type", "") in _IPAM
-    return known and not (plugin["type"] == "tuning" and plugin.get("sysctl"))
+    if plugin["type"] not in _PLUGINS or not isinstance(ipam, Mapping) or ipam.get("type", "") not in _IPAM:
+        return False
+    if gojson.fold(plugin, ("linkInContainer",)).get("linkInContainer"):
+        return False  # it is made on an interface of the sandbox
+    if ipam.get("type") == "whereabouts" and not (ipam.get("range") or ipam.get("ipRanges")):
+        return False  # its range is in a file of the node
+    return plugin["type"] != "tuning" or all(_OWN_SYSCTL.fullmatch(key) for key in _sysctls(plugin))
+
+
+def _sysctls(plugin: PluginConf) -> Iterator[str]:
+    """The kernel parameters `tuning` sets, also those the pod asks for."""
+    for settings in (plugin, _cni_args(plugin)):
+        yield from settings.get("sysctl") or ()
+
+
+def _cni_args(plugin: PluginConf) -> Mapping[str, Any]:
+    return (plugin.get("args") or {}).get("cni") or {}
 
 
 def _prefixes(plugin: PluginConf) -> Iterator[str]:
@@ -72,6 +91,7 @@ def _prefixes(plugin: PluginConf) -> Iterator[str]:
     yield from _subnets(plugin)
     ipam: Mapping[str, Any] = plugin.get("ipam") or {}
     yield from (route["dst"] for route in ipam.get("routes") or ())
+    yield from _cni_args(plugin).get("ips") or ()
 
 
 def subnets(plugin: PluginConf) -> list[str]:

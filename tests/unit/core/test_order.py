@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -71,6 +72,14 @@ def test_of_two_routes_to_one_destination_the_earlier_counts(first: dict[str, An
 def test_addresses_a_pod_asks_for_count_as_destinations() -> None:
     first = attachment("net1", macvlan(subnet="10.0.0.0/24"), ips=("10.9.0.5/24",))
     assert names(first, attachment("net2", macvlan(subnet="10.9.0.0/24"))) == ["net1", "net2"]
+    asked = {"type": "macvlan", "ipam": {"type": "static"}, "args": {"cni": {"ips": ["10.9.0.5/24"]}}}
+    assert names(attachment("net1", asked), attachment("net2", macvlan(subnet="10.9.0.0/24"))) == ["net1", "net2"]
+
+
+def test_an_address_the_runtime_names_is_the_destination_of_all_it_names_it_to() -> None:
+    static = {"type": "macvlan", "ipam": {"type": "static"}}
+    both = [replace(attachment(name, static), args=(("IP", "10.9.0.5/24,fd00::5/64"),)) for name in ("net1", "net2")]
+    assert names(*both) == ["net1", "net2"]
 
 
 @pytest.mark.parametrize(
@@ -82,12 +91,30 @@ def test_addresses_a_pod_asks_for_count_as_destinations() -> None:
         pytest.param({"type": "macvlan", "ipam": {"type": "dhcp"}}, id="routes-known-to-dhcp-only"),
         pytest.param({"type": "tuning", "sysctl": {"net.ipv4.conf.all.arp_ignore": "1"}}, id="sysctls-of-the-pod"),
         pytest.param({"type": "macvlan", "ipam": {"type": "static", "addresses": "wrong"}}, id="malformed"),
+        pytest.param(
+            {"type": "tuning", "sysctl": {"net.ipv4.conf.IFNAME.arp_ignore": "1", "net.core.somaxconn": "9"}},
+            id="one-sysctl-of-the-pod",
+        ),
+        pytest.param(
+            {"type": "tuning", "args": {"cni": {"sysctl": {"net.core.somaxconn": "9"}}}}, id="sysctls-the-pod-asks-for"
+        ),
+        pytest.param({"type": "macvlan", "linkInContainer": True, "master": "net1"}, id="on-another-interface"),
+        pytest.param({"type": "ipvlan", "LinkInContainer": True}, id="on-another-interface-in-gos-way"),
+        pytest.param({"type": "macvlan", "ipam": {"type": "whereabouts"}}, id="range-known-to-a-file-only"),
         pytest.param(macvlan(subnet="no subnet"), id="no-subnet"),
     ],
 )  # fmt: skip
 def test_what_is_not_known_to_be_harmless_waits_and_is_waited_for(plugin: dict[str, Any]) -> None:
     around = [attachment("net1", RAILS[0]), attachment("net2", RAILS[1], plugin), attachment("net3", RAILS[2])]
     assert names(*around) == ["net1", "net2", "net3"]
+
+
+def test_kernel_parameters_of_its_own_interface_are_nobody_elses() -> None:
+    own = {
+        "type": "tuning",
+        "sysctl": {"net.ipv4.conf.IFNAME.arp_ignore": "1", "net/ipv6/neigh/IFNAME/mcast_solicit": "1"},
+    }
+    assert names(attachment("net1", RAILS[0], own), attachment("net2", RAILS[1], own)) == ["net1+net2"]
 
 
 @given(st.lists(st.sampled_from([*RAILS, {"type": "sbr"}, {"type": "macvlan"}]), max_size=8), st.booleans())
