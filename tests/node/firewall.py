@@ -1,0 +1,31 @@
+"""The packet filter of the tests' namespace, as its own programs print it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+from .snapshot import run
+
+
+def iptables() -> list[str]:
+    """The rules of both families' nat tables, but for the empty chains that are always there."""
+    lines = [line for name in ("iptables", "ip6tables") for line in run(f"{name}-save", "-t", "nat").splitlines()]
+    return [line for line in lines if line.startswith(("-A", ":CNI"))]
+
+
+def nft(family: str, table: str) -> list[str]:
+    """The rules of a table; nothing where there is none."""
+    done = subprocess.run(["nft", "list", "table", family, table], capture_output=True, text=True, check=False)
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    return [line for line in lines if re.match(r"[a-z]", line) and not line.startswith(("comment", "table"))]
+
+
+def masquerading() -> list[str]:
+    """The rules of the plugins' own table."""
+    return [line for line in nft("inet", "cni_plugins_masquerade") if " masquerade " in line]
+
+
+def flush() -> None:
+    """Everything gone."""
+    run("nft", "flush", "ruleset")
