@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,6 +76,25 @@ async def test_addresses_and_routes_are_those_of_the_result() -> None:
     ip("addr", "delete", "fd56::2/64", "dev", "net1")
     with pytest.raises(AttachmentError, match="has not the address fd56::2/64"):
         await addressing.check(POD, "net1", made)
+
+
+async def test_parameters_are_set_and_those_the_kernel_does_not_have_are_passed_over() -> None:
+    wanted = addressing.notifying("net1") | {"net/ipv4/conf/net1/nothing": "1"}
+    await addressing.configure(POD, "net1", result(ips=[{"address": "10.56.0.2/16"}]), parameters=wanted)
+    paths = [Path("/proc/sys", key.format("net1")) for key in addressing.NOTIFY]
+    assert netns.visit(POD, lambda: [path.read_text() for path in paths]) == ["1\n", "1\n"]
+    assert "UP" in ip_json("link", "show", "net1")[0]["flags"]
+
+
+async def test_addresses_of_other_interfaces_of_the_result_are_not_looked_for() -> None:
+    interfaces = [{"name": "net1", "sandbox": POD}, {"name": "net2", "sandbox": POD}]
+    await addressing.check(
+        POD, "net2", result(interfaces=interfaces, ips=[{"address": "10.56.0.2/16", "interface": 0}])
+    )
+    with pytest.raises(AttachmentError, match=r"net1 in .* has not the address 10\.56\.0\.2/16"):
+        await addressing.check(
+            POD, "net1", result(interfaces=interfaces, ips=[{"address": "10.56.0.2/16", "interface": 0}])
+        )
 
 
 async def test_routes_wait_for_an_ipv6_address_that_has_a_gateway() -> None:

@@ -67,6 +67,15 @@ def test_links_and_addresses_are_those_pyroute2_sees() -> None:
     assert [link.netnsid for link in ours if link.name == "mac0"] == [None]
 
 
+def test_what_is_asked_without_waiting_is_what_ip_says(pod: None) -> None:
+    (theirs,) = ip_json("link", "show", "net1")
+    with Netlink.open(POD) as netlink:
+        assert (netlink.index("net1"), netlink.mtu("net1")) == (theirs["ifindex"], theirs["mtu"])
+        assert netlink.mac("net1") == theirs["address"]
+        for name in ("net9", "", "a" * 16, "net1\0"):
+            assert (netlink.index(name), netlink.mtu(name), netlink.mac(name)) == (None, None, None)
+
+
 @pytest.mark.parametrize("name", ["net9", "", "a" * 16, "net1\0", "../net1"])
 def test_an_interface_that_is_not_there_is_none(name: str) -> None:
     with Netlink.open(POD) as netlink:

@@ -1,11 +1,13 @@
 """The one door to netlink: a routing socket inside a namespace, requests, whole answers.
 
-kernel: rtnetlink(7).
+kernel: rtnetlink(7); netdevice(7), of whose calls a netlink socket knows those about interfaces.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
+import struct
 from collections.abc import Iterable
 
 from plurimus.adapters.netlinksocket import NetlinkError, NetlinkSocket, Request, guarded
@@ -16,6 +18,9 @@ from plurimus.wire import rtnetlink as rt
 __all__ = ["Netlink", "NetlinkError", "Request"]
 
 _ATTEMPTS = 10
+_SIOCGIFMTU, _SIOCGIFHWADDR, _SIOCGIFINDEX = 0x8921, 0x8927, 0x8933
+_NAME_SIZE, _IFREQ_SIZE, _FAMILY, _OCTETS = 16, 40, 2, 6
+_INT = struct.Struct("=i")
 
 
 class Netlink(NetlinkSocket):
@@ -37,6 +42,21 @@ class Netlink(NetlinkSocket):
                 return None
             raise
         return found[0] if found else None
+
+    def index(self, name: str) -> int | None:
+        """The index of the interface called `name`, or None; unlike requests, never waits for changes of others."""
+        found = self._ioctl(_SIOCGIFINDEX, name)
+        return None if found is None else int(_INT.unpack_from(found)[0])
+
+    def mtu(self, name: str) -> int | None:
+        """The MTU of the interface called `name`, or None; never waits."""
+        found = self._ioctl(_SIOCGIFMTU, name)
+        return None if found is None else int(_INT.unpack_from(found)[0])
+
+    def mac(self, name: str) -> str | None:
+        """The MAC of the interface called `name`, or None, its first six octets; never waits."""
+        found = self._ioctl(_SIOCGIFHWADDR, name)
+        return None if found is None else found[_FAMILY : _FAMILY + _OCTETS].hex(":")
 
     def links(self) -> list[rt.Link]:
         return self.read("listing links", rt.RTM_GETLINK, wire.NLM_F_DUMP, rtrequests.dump_links(), _links)
@@ -82,6 +102,19 @@ class Netlink(NetlinkSocket):
         if link is None:
             raise NetlinkError(f"setting {name} up", errno.ENODEV)
         self.change(f"setting {name} up", rt.RTM_NEWLINK, 0, rtrequests.set_link(link.index, up=True))
+
+    def _ioctl(self, number: int, name: str) -> bytes | None:
+        """What the kernel says of an interface; None where there is none."""
+        packed = name.encode(errors="surrogatepass")
+        if not 0 < len(packed) < _NAME_SIZE or 0 in packed:
+            return None
+        with guarded(f"interface {name}"):
+            try:
+                return fcntl.ioctl(self._socket, number, packed.ljust(_IFREQ_SIZE, b"\0"))[_NAME_SIZE:]
+            except OSError as error:
+                if error.errno == errno.ENODEV:
+                    return None
+                raise
 
     def _leave(self, what: str, hop: rt.Route) -> bool:
         """Take `hop` out of the route that has it and others; whether there was one.

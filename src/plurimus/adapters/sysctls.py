@@ -5,12 +5,15 @@ kernel: Documentation/networking/ip-sysctl.rst.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from plurimus.adapters import files, netns
 
 _FOLDER = Path("/proc/sys")
+_MOST = 4096
+"""Bytes the kernel gives of one parameter."""
 
 
 def write(namespace: str, values: Mapping[str, str], *, tolerant: bool = False) -> None:
@@ -22,20 +25,38 @@ def write(namespace: str, values: Mapping[str, str], *, tolerant: bool = False) 
         AttachmentError: code 5, with the path.
         NamespaceError: code 8; the namespace cannot be entered.
     """
+    netns.visit(namespace, lambda: write_here(values, tolerant=tolerant))
 
-    def inside() -> None:
-        for key, value in values.items():
-            path = _FOLDER / key
-            try:
-                if path.read_text().strip() != value:
-                    path.write_text(value)
-            except OSError as error:
-                if not tolerant:
-                    raise files.io_error(path, "write", error) from error
 
-    netns.visit(namespace, inside)
+def write_here(values: Mapping[str, str], *, tolerant: bool = False) -> None:
+    """The same, for a thread that is inside the namespace."""
+    for key, value in values.items():
+        path = f"{_FOLDER}/{key}"
+        try:
+            if _read(path) != value:
+                _write(path, value)
+        except OSError as error:
+            if not tolerant:
+                raise files.io_error(Path(path), "write", error) from error
 
 
 def has(namespace: str, key: str) -> bool:
     """Whether the kernel has this parameter in the namespace."""
     return netns.visit(namespace, (_FOLDER / key).exists)
+
+
+def _read(path: str) -> str:
+    """A parameter; opened without what text files need, since drivers do so many times."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(handle, _MOST).decode(errors="replace").strip()
+    finally:
+        os.close(handle)
+
+
+def _write(path: str, value: str) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(handle, value.encode())
+    finally:
+        os.close(handle)

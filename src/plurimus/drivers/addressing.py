@@ -6,11 +6,12 @@ Plugins spec section 1.3; RDMA spec section 1.3, step 7.  Unlike there, `mtu` an
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from plurimus.adapters import sysctls
-from plurimus.adapters.netlink import Netlink, NetlinkError
+from plurimus.adapters import links, netns, sysctls
+from plurimus.adapters.netlink import Netlink, NetlinkError, Request
 from plurimus.cni.errors import AttachmentError
 from plurimus.cni.result import Result, Route
 from plurimus.drivers.threads import in_thread
@@ -19,81 +20,160 @@ from plurimus.wire import rtaddresses, rtanswers, rtrequests
 from plurimus.wire import rtnetlink as rt
 
 _DAD_PATIENCE, _DAD_PAUSE = 5.0, 0.05
-_RTM_NEWADDR, _RTM_NEWROUTE = 20, 24
+NOTIFY = ("net/ipv4/conf/{}/arp_notify", "net/ipv6/conf/{}/ndisc_notify")
 
 
-async def configure(netns: str, ifname: str, result: Result) -> None:
+def notifying(ifname: str) -> dict[str, str]:
+    """The parameters by which the kernel tells neighbours of an interface's addresses when it is set up."""
+    return {key.format(ifname): "1" for key in NOTIFY}
+
+
+async def configure(netns: str, ifname: str, result: Result, *, parameters: Mapping[str, str] | None = None) -> None:
     """Put the addresses on the interface, set it up, then make the routes.
 
-    Where there is an IPv6 gateway, routes wait up to 5 s until the kernel knows that nobody else has the addresses.
+    `parameters` of the kernel are set before, those it does not have, or does not let be set, are passed over.  Where
+    there is an IPv6 gateway, routes wait up to 5 s until the kernel knows that nobody else has the addresses.
 
     Raises:
         AttachmentError: the kernel refuses one, or somebody else has an address.
     """
-    await in_thread(lambda: _add_addresses(netns, ifname, result))
-    if any(ip.gateway and ipaddress.ip_address(ip.gateway).version == 6 for ip in result.ips):
-        await _settle(netns, ifname)
-    await in_thread(lambda: _add_routes(netns, ifname, result))
+    if await in_thread(lambda: _configure(netns, ifname, result, parameters or {})):
+        await settle(netns, ifname, result)
+
+
+def _configure(namespace: str, ifname: str, result: Result, parameters: Mapping[str, str]) -> bool:
+    def inside() -> bool:
+        with Netlink.open() as netlink:
+            return put(netlink, index_of(netlink, namespace, ifname), ifname, result, parameters)
+
+    return netns.visit(namespace, inside)
+
+
+def put(netlink: Netlink, index: int, ifname: str, result: Result, parameters: Mapping[str, str] | None = None) -> bool:
+    """What `configure` does at once, for a thread inside the namespace: all in one send; whether `settle` is to follow.
+
+    Where one request is refused, those behind it may have been carried out: whoever made the interface takes it away.
+    """
+    sysctls.write_here(parameters or {}, tolerant=True)
+    wanted = [ipaddress.ip_interface(ip.address) for ip in result.ips]
+    if any(address.version == 6 for address in wanted):
+        _enable_ipv6(ifname)
+    flags = wire.NLM_F_CREATE | wire.NLM_F_EXCL
+    requests = [
+        Request(f"adding address {each} to {ifname}", rt.RTM_NEWADDR, flags, rtaddresses.new_address(index, each))
+        for each in wanted
+    ]
+    requests.append(links.raising(index))
+    waits = any(":" in ip.gateway for ip in result.ips)
+    _first_refusal(netlink, requests if waits else [*requests, *_routes(result, index, ifname)])
+    return waits
+
+
+async def settle(netns: str, ifname: str, result: Result) -> None:
+    """Wait until no IPv6 address of the interface is tentative, then make the routes.
+
+    Raises:
+        AttachmentError: somebody else has an address, or the kernel still does not know after 5 s (without a carrier it
+            cannot, which is no error), or it refuses a route.
+    """
+    with await in_thread(lambda: Netlink.open(netns)) as netlink:
+        index = index_of(netlink, netns, ifname)
+        for _ in range(round(_DAD_PATIENCE / _DAD_PAUSE)):
+            if not await in_thread(lambda: _is_unsettled(netlink, index, ifname)):
+                break
+            await asyncio.sleep(_DAD_PAUSE)
+        else:
+            await in_thread(lambda: _refuse_tentative(netlink, index, ifname))
+        await in_thread(lambda: _first_refusal(netlink, _routes(result, index, ifname)))
 
 
 async def check(netns: str, ifname: str, result: Result) -> None:
-    """Whether the interface has the addresses of the result, and its namespace the routes.
+    """Whether the interface has its addresses of the result, and its namespace the routes.
 
     Raises:
         AttachmentError: one is missing.
     """
     if result.ips or result.routes:
-        await in_thread(lambda: _check(netns, ifname, result))
+
+        def work() -> None:
+            with Netlink.open(netns) as netlink:
+                compare(netlink, netns, ifname, result)
+
+        await in_thread(work)
 
 
-def _add_addresses(netns: str, ifname: str, result: Result) -> None:
-    wanted = [ipaddress.ip_interface(ip.address) for ip in result.ips]
-    if any(address.version == 6 for address in wanted):
-        _enable_ipv6(netns, ifname)
-    with Netlink.open(netns) as netlink:
-        index = _index(netlink, netns, ifname)
-        for address in wanted:
-            what = f"adding address {address} to {ifname}"
-            flags = wire.NLM_F_CREATE | wire.NLM_F_EXCL
-            netlink.change(what, _RTM_NEWADDR, flags, rtaddresses.new_address(index, address))
-        netlink.set_up(ifname)
+def compare(netlink: Netlink, netns: str, ifname: str, result: Result) -> None:
+    """What `check` does, by a socket inside the namespace."""
+    index = index_of(netlink, netns, ifname)
+    present = {str(each.address) for each in _addresses(netlink, index)}
+    for ip in result.ips_of(ifname):
+        if ip.address not in present:
+            raise AttachmentError(f"interface {ifname} in {netns} has not the address {ip.address}")
+    there: dict[int, list[rt.Route]] = {}
+    for route in result.routes:
+        wanted = _route(route, result, index)
+        if wanted.family not in there:
+            there[wanted.family] = _all_routes(netlink, wanted.family)
+        # without a table of its own, a route may have been moved by a plugin behind this one
+        if not any(_leads(each, wanted) for each in there[wanted.family] if each.table == (route.table or each.table)):
+            raise AttachmentError(f"network namespace {netns} has not the route to {route.dst} by {ifname}")
 
 
-def _enable_ipv6(netns: str, ifname: str) -> None:
+def index_of(netlink: Netlink, netns: str, ifname: str) -> int:
+    """The index of the interface.
+
+    Raises:
+        NetlinkError: ENODEV; there is none.
+    """
+    index = netlink.index(ifname)
+    if index is None:
+        raise NetlinkError(f"interface {ifname} in {netns}", errno.ENODEV)
+    return index
+
+
+def _enable_ipv6(ifname: str) -> None:
     """IPv6 on the interface, whose addresses then outlive that it is set down; a kernel without refuses the address."""
-    names = [f"net/ipv6/conf/{name}/disable_ipv6" for name in ("lo", ifname)]
-    sysctls.write(netns, dict.fromkeys(names, "0"), tolerant=True)
-    sysctls.write(netns, {f"net/ipv6/conf/{ifname}/keep_addr_on_down": "1"}, tolerant=True)
+    values = {f"net/ipv6/conf/{name}/disable_ipv6": "0" for name in ("lo", ifname)}
+    sysctls.write_here(values | {f"net/ipv6/conf/{ifname}/keep_addr_on_down": "1"}, tolerant=True)
 
 
-async def _settle(netns: str, ifname: str) -> None:
-    """Wait until no IPv6 address of the interface is tentative; without a carrier nobody can tell, so not for ever."""
-    for _ in range(round(_DAD_PATIENCE / _DAD_PAUSE)):
-        addresses = await in_thread(lambda: _addresses(netns, ifname))
-        for address in addresses:
-            if rtaddresses.is_duplicate(address):
-                raise AttachmentError(f"address {address.address} of {ifname}: somebody else on the link has it")
-        if not any(rtaddresses.is_tentative(address) for address in addresses):
-            return
-        await asyncio.sleep(_DAD_PAUSE)
+def _first_refusal(netlink: Netlink, requests: list[Request]) -> None:
+    """Have the requests carried out; only the first refusal counts, since others may come of it."""
+    for refused in netlink.batch(requests):
+        if refused is not None:
+            raise refused
 
 
-def _addresses(netns: str, ifname: str) -> list[rt.Address]:
-    with Netlink.open(netns) as netlink:
-        index = _index(netlink, netns, ifname)
-        return [address for address in netlink.addresses() if address.index == index]
+def _is_unsettled(netlink: Netlink, index: int, ifname: str) -> bool:
+    """Whether the kernel still looks for other holders of an address; one it found is an error."""
+    addresses = _addresses(netlink, index)
+    for address in addresses:
+        if rtaddresses.is_duplicate(address):
+            raise AttachmentError(f"address {address.address} of {ifname}: somebody else on the link has it")
+    return any(rtaddresses.is_tentative(address) for address in addresses)
 
 
-def _add_routes(netns: str, ifname: str, result: Result) -> None:
-    if not result.routes:
-        return
-    with Netlink.open(netns) as netlink:
-        index = _index(netlink, netns, ifname)
-        for route in result.routes:
-            made = _route(route, result, index)
-            what = f"adding route {route.dst} via {made.gateway or 'link'} dev {ifname}"
-            payload = rtaddresses.new_route(made, mtu=route.mtu, advmss=route.advmss)
-            netlink.change(what, _RTM_NEWROUTE, wire.NLM_F_CREATE, payload)
+def _refuse_tentative(netlink: Netlink, index: int, ifname: str) -> None:
+    found = links.details_of(netlink, index)
+    if found is not None and found.is_running:
+        raise AttachmentError(
+            f"interface {ifname}: the kernel does not know after {_DAD_PATIENCE:.0f} s whether somebody else on the "
+            "link has its addresses"
+        )
+
+
+def _addresses(netlink: Netlink, index: int) -> list[rt.Address]:
+    return [address for address in netlink.addresses() if address.index == index]
+
+
+def _routes(result: Result, index: int, ifname: str) -> list[Request]:
+    requests = []
+    for route in result.routes:
+        made = _route(route, result, index)
+        what = f"adding route {route.dst} via {made.gateway or 'link'} dev {ifname}"
+        payload = rtaddresses.new_route(made, mtu=route.mtu, advmss=route.advmss)
+        requests.append(Request(what, rt.RTM_NEWROUTE, wire.NLM_F_CREATE, payload))
+    return requests
 
 
 def _route(route: Route, result: Result, index: int) -> rt.Route:
@@ -108,21 +188,6 @@ def _route(route: Route, result: Result, index: int) -> rt.Route:
         priority=route.priority,
         scope=rt.SCOPE_UNIVERSE if route.scope is None else route.scope,
     )
-
-
-def _check(netns: str, ifname: str, result: Result) -> None:
-    present = {str(each.address) for each in _addresses(netns, ifname)}
-    for ip in result.ips:
-        if ip.address not in present:
-            raise AttachmentError(f"interface {ifname} in {netns} has not the address {ip.address}")
-    with Netlink.open(netns) as netlink:
-        index = _index(netlink, netns, ifname)
-        for route in result.routes:
-            wanted = _route(route, result, index)
-            there = _all_routes(netlink, wanted.family)
-            # without a table of its own, a route may have been moved by a plugin behind this one
-            if not any(_leads(each, wanted) for each in there if each.table == (route.table or each.table)):
-                raise AttachmentError(f"network namespace {netns} has not the route to {route.dst} by {ifname}")
 
 
 def _all_routes(netlink: Netlink, family: int) -> list[rt.Route]:
@@ -143,10 +208,3 @@ def _leads(there: rt.Route, wanted: rt.Route) -> bool:
     if wanted.is_default:
         return there.is_default and there.type == rt.RTN_UNICAST
     return (there.dst, there.oif, there.gateway) == (wanted.dst, wanted.oif, wanted.gateway)
-
-
-def _index(netlink: Netlink, netns: str, ifname: str) -> int:
-    link = netlink.link(ifname)
-    if link is None:
-        raise NetlinkError(f"interface {ifname} in {netns}", 19)
-    return link.index
