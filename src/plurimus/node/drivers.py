@@ -18,6 +18,7 @@ from plurimus.drivers.rdma.driver import Rdma
 from plurimus.drivers.rdma.state import SavedDevices
 from plurimus.drivers.sbr import Sbr
 from plurimus.drivers.sriov.driver import Sriov
+from plurimus.drivers.tuning.driver import Tuning
 from plurimus.drivers.whereabouts.driver import Whereabouts
 from plurimus.node.late import NODE_NAME
 
@@ -47,4 +48,9 @@ def plugins(
 
 def drivers(root: Path, ipam: Ipam) -> dict[str, Driver]:
     """Every driver that needs no cluster, by the type it stands for; `root` is where this node's files are."""
-    return {"rdma": Rdma(RdmaDevices(root), SavedDevices(root)), "sbr": Sbr(), "sriov": Sriov(root, ipam)}
+    return {
+        "rdma": Rdma(RdmaDevices(root), SavedDevices(root)),
+        "sbr": Sbr(),
+        "sriov": Sriov(root, ipam),
+        "tuning": Tuning(root),
+    }

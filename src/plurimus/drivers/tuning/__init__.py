@@ -1,0 +1,1 @@
+"""Attributes and kernel parameters of an interface that is there; stands for `tuning`."""
