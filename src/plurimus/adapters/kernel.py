@@ -5,7 +5,6 @@ Spec sections 3.2 (interface names) and 6.5 (default routes).
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import ipaddress
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from plurimus.adapters import netns
 from plurimus.adapters.netlink import Netlink, NetlinkError
+from plurimus.adapters.workers import in_thread
 from plurimus.core.routes import RouteChange
 from plurimus.wire.rtnetlink import Route
 
@@ -24,7 +24,7 @@ class NamespaceKernel:
     """Every call is one visit to the namespace, made by a thread so that the loop goes on."""
 
     async def interfaces(self, path: str) -> set[str]:
-        return await asyncio.to_thread(netns.visit, path, _interfaces)
+        return await in_thread(lambda: netns.visit(path, _interfaces))
 
     async def change_default_routes(self, path: str, changes: Mapping[str, Sequence[RouteChange]]) -> None:
         def change() -> None:
@@ -33,7 +33,7 @@ class NamespaceKernel:
                     _settle(netlink, family, {name: change for name, made in changes.items() for change in made
                                               if change.family == family})  # fmt: skip
 
-        await asyncio.to_thread(change)
+        await in_thread(change)
 
     async def is_own_namespace(self, path: str) -> bool:
         return netns.is_same_namespace(path, "/proc/self/ns/net")

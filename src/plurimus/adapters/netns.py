@@ -1,7 +1,7 @@
 """Network namespaces: entering one for a moment, making one, removing one.
 
-A namespace belongs to a thread, so each visit is made by a thread that ends with it: this process
-itself never is in another namespace, whatever fails.
+A namespace belongs to a thread, so each visit is made by a thread that ends with it, or by one that does nothing else
+before it is back (`adapters.visitors`): this process itself never is in another namespace, whatever fails.
 
 kernel: network_namespaces(7), setns(2), ioctl_ns(2).
 """
@@ -19,11 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from plurimus.adapters import visitors
 from plurimus.cni.errors import AttachmentError, Code
 
 T = TypeVar("T")
 
-_CLONE_NEWNET = 0x40000000
 _MS_BIND, _MS_REC, _MS_SHARED = 0x1000, 0x4000, 0x100000
 _NS_GET_NSTYPE = 0xB703
 _MNT_DETACH, _UMOUNT_NOFOLLOW = 0x2, 0x8
@@ -39,26 +39,34 @@ class NamespaceError(AttachmentError):
 
 
 def visit(path: str | None, work: Callable[[], T]) -> T:
-    """The value of `work()`, run in a thread inside the namespace at `path` (None: this one).
+    """The value of `work()`, run inside the namespace at `path` (None: where this thread is), by a thread that may.
 
     Raises:
-        NamespaceError: code 8; the namespace cannot be entered.
+        NamespaceError: code 8; the namespace cannot be entered, or not be left, in which case `work` has run.
     """
     if path is None:
+        if visitors.is_lost():
+            raise NamespaceError("this thread is in a network namespace it could not leave")
         return work()
-    handle = open_namespace(path)
-
-    def inside() -> T:
+    with opened(path) as handle:
         try:
-            _call("setns", handle, _CLONE_NEWNET)
-        except OSError as error:
-            raise NamespaceError(f"network namespace {path} cannot be entered: {error.strerror}") from error
-        return work()
+            if visitors.may_visit():
+                return visitors.inside(handle, lambda: _enter(handle, path), work)
+        except visitors.Lost as error:
+            raise NamespaceError(f"network namespace {path} cannot be left: {error}") from error
 
+        def alone() -> T:
+            _enter(handle, path)
+            return work()
+
+        return _in_thread(alone)
+
+
+def _enter(handle: int, path: str) -> None:
     try:
-        return _in_thread(inside)
-    finally:
-        os.close(handle)
+        visitors.enter(handle)
+    except OSError as error:
+        raise NamespaceError(f"network namespace {path} cannot be entered: {error.strerror}") from error
 
 
 def open_namespace(path: str) -> int:
@@ -108,7 +116,7 @@ def is_leftover(path: str) -> bool:
     except (OSError, ValueError):
         return False
     try:
-        return fcntl.ioctl(handle, _NS_GET_NSTYPE) != _CLONE_NEWNET
+        return fcntl.ioctl(handle, _NS_GET_NSTYPE) != visitors.CLONE_NEWNET
     except OSError:
         return True
     finally:
@@ -147,7 +155,7 @@ def create(path: str) -> None:
         raise NamespaceError(f"network namespace {path} cannot be made: {error.strerror}") from error
 
     def bind() -> None:
-        _call("unshare", _CLONE_NEWNET)
+        _call("unshare", visitors.CLONE_NEWNET)
         _mount(f"/proc/self/task/{threading.get_native_id()}/ns/net", path, _MS_BIND)
 
     try:

@@ -1,0 +1,152 @@
+"""Threads that enter namespaces themselves: where they are meanwhile, afterwards, and when they cannot go back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from plurimus.adapters import netns
+from plurimus.adapters.netlink import Netlink
+from plurimus.adapters.netns import NamespaceError
+from plurimus.adapters.visitors import Visitors
+from plurimus.adapters.workers import in_thread
+
+from .pods import PEER, POD, two_interfaces
+
+pytestmark = pytest.mark.usefixtures("root")
+T = TypeVar("T")
+
+
+@pytest.fixture(autouse=True)
+def pod(root: None) -> Iterator[None]:
+    with two_interfaces():
+        yield
+
+
+def here() -> tuple[int, int] | None:
+    return netns.identity("/proc/thread-self/ns/net")
+
+
+def namespaces() -> set[int]:
+    """The open descriptors of network namespaces."""
+    links = [(entry.name, entry) for entry in Path("/proc/self/fd").iterdir()]
+    return {int(name) for name, entry in links if entry.is_symlink() and str(entry.readlink()).startswith("net:[")}
+
+
+def start(visitors: Visitors, work: Callable[[], T]) -> Future[T]:
+    future: Future[T] = Future()
+
+    def job() -> None:
+        try:
+            future.set_result(work())
+        except Exception as error:  # noqa: BLE001 - the future's
+            future.set_exception(error)
+
+    visitors.start(job)
+    return future
+
+
+async def test_a_visit_is_made_by_the_thread_itself_which_is_back_afterwards() -> None:
+    def nested() -> list[object]:
+        return [here(), netns.visit(PEER, here), netns.visit(None, here), here(), threading.get_ident()]
+
+    def work() -> list[object]:
+        return [here(), *netns.visit(POD, nested), here(), threading.get_ident()]
+
+    pod, peer = netns.identity(POD), netns.identity(PEER)
+    *places, inside, after, outside = await in_thread(work)
+    assert places == [here(), pod, peer, pod, pod]
+    assert (inside, after) == (outside, here())
+    assert outside != threading.get_ident()
+
+
+async def test_what_the_work_raises_is_the_callers_and_the_thread_is_back() -> None:
+    with pytest.raises(ZeroDivisionError):
+        await in_thread(lambda: netns.visit(POD, lambda: 1 // 0))
+    with pytest.raises(NamespaceError, match="cannot be entered: Invalid argument"):
+        await in_thread(lambda: netns.visit("/proc/self/ns/uts", here))
+    with pytest.raises(OSError, match="ours"):
+        await in_thread(lambda: netns.visit(POD, lambda: (_ for _ in ()).throw(OSError("ours"))))
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await in_thread(lambda: next(iter(())))
+    assert {await in_thread(here) for _ in range(20)} == {here()}
+
+
+async def test_many_visits_at_once_see_their_namespace_and_no_thread_stays_in_one() -> None:
+    def look(path: str | None) -> bool:
+        with Netlink.open(path) as netlink:
+            return netlink.link("net1") is not None
+
+    paths = [POD, None] * 100
+    found = await asyncio.gather(*(in_thread(lambda path=path: look(path)) for path in paths))  # type: ignore[misc]
+    assert found == [path is not None for path in paths]
+    tasks = Path("/proc/self/task").iterdir()
+    assert {netns.identity(f"{task}/ns/net") for task in tasks} - {None} == {here()}
+
+
+async def test_a_cancelled_caller_hears_of_it_once_the_work_has_ended() -> None:
+    started, go, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        started.set()
+        go.wait()
+        ended.set()
+
+    task = asyncio.create_task(in_thread(work))
+    await in_thread(started.wait)
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0)
+    assert not task.done()
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended.is_set()
+
+
+async def test_the_work_knows_the_context_of_its_caller() -> None:
+    about = contextvars.ContextVar("about", default="nothing")
+    about.set("a pod")
+    assert await in_thread(about.get) == "a pod"
+
+
+def test_work_waits_for_a_thread_where_all_are_busy() -> None:
+    visitors, go, both = Visitors(2), threading.Event(), threading.Barrier(2)
+    busy = [start(visitors, lambda: (both.wait(), go.wait(), threading.get_ident())[2]) for _ in range(2)]
+    waiting = [start(visitors, threading.get_ident) for _ in range(5)]
+    assert not any(each.done() for each in waiting)
+    go.set()
+    assert {each.result() for each in waiting} <= {each.result() for each in busy}
+    assert len({each.result() for each in busy}) == 2
+
+
+def test_a_thread_that_cannot_go_back_says_so_and_does_no_other_work_before_it_is_back() -> None:
+    visitors = Visitors(1)
+    before = namespaces()
+    start(visitors, here).result()
+    (home,) = namespaces() - before
+
+    def lose() -> None:
+        try:
+            netns.visit(POD, lambda: os.close(home))
+        finally:
+            with pytest.raises(NamespaceError, match="could not leave"):
+                Netlink.open()
+
+    with pytest.raises(NamespaceError, match=f"network namespace {POD} cannot be left: Bad file descriptor"):
+        start(visitors, lose).result()
+    after = start(visitors, here)
+    assert not after.done()
+    own = netns.open_namespace("/proc/self/ns/net")
+    if own != home:  # the kernel gives the lowest number that is free
+        os.dup2(own, home, inheritable=False)
+        os.close(own)
+    assert after.result() == here()
