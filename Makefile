@@ -16,8 +16,9 @@ demo-rdma: setup   ## the same with SR-IOV and an RDMA ping, in a machine made b
 test: setup        ## all tests that need no more than this machine
 	@$(PY) -m pytest --ignore=tests/interop --ignore=tests/cluster --ignore=tests/vm
 
-test-interop: setup ## against the real Multus, built from its Go module
+test-interop: setup ## against the real Multus and the reference plugins, built from their Go modules
 	@$(PY) tools/build_peers.py build/peers
+	@$(PY) tools/build_peers.py build/plugins plugins
 	@$(PY) -m pytest tests/interop
 
 test-cluster: setup ## against a real Kubernetes, built from its Go module

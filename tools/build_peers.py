@@ -35,6 +35,11 @@ class Peer:
 
 
 _MULTUS = "gopkg.in/k8snetworkplumbingwg/multus-cni.v4/cmd"
+_REFERENCE = {
+    "main": ("bridge", "dummy", "host-device", "ipvlan", "loopback", "macvlan", "ptp", "vlan"),
+    "meta": ("sbr", "tuning", "vrf"),
+    "ipam": ("host-local", "static"),
+}
 PEERS = {
     "multus": Peer(
         TESTS / "interop",
@@ -55,7 +60,8 @@ PEERS = {
         TESTS.parent / "bench/plugins",
         {
             name: f"github.com/containernetworking/plugins/plugins/{kind}/{name}"
-            for kind, name in (("main", "bridge"), ("main", "macvlan"), ("main", "ptp"), ("ipam", "host-local"))
+            for kind, names in _REFERENCE.items()
+            for name in names
         },
     ),
 }

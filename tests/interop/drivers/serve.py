@@ -1,0 +1,47 @@
+"""Carries out scripts, each in a process and a node of its own; what takes long to import is imported once.
+
+A line of JSON each way: [script, by whom] in, what was seen or {"failed": text} out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+
+from .steps import carry_out
+
+_MOST_SECONDS = 240
+"""For a script; what takes longer has hung."""
+
+
+def main() -> None:
+    """Until the standard input ends."""
+    for line in sys.stdin.buffer:
+        child = os.fork()
+        if child == 0:
+            _child(line)
+        _, status = os.waitpid(child, 0)
+        if status != 0:
+            _answer({"failed": f"the node's process ended with wait status {status}"})
+
+
+def _child(line: bytes) -> None:
+    signal.alarm(_MOST_SECONDS)
+    try:
+        _answer(carry_out(*json.loads(line)))
+    except BaseException:  # noqa: BLE001 - handed to the test
+        _answer({"failed": traceback.format_exc()})
+    finally:
+        os._exit(0)
+
+
+def _answer(value: object) -> None:
+    sys.stdout.buffer.write(json.dumps(value).encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()
