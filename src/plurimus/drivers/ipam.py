@@ -57,6 +57,16 @@ class Ipam:
         if kind := self.kind(call):
             await self._run(kind, call, "CHECK")
 
+    async def status(self, call: Call) -> None:
+        """Raise why the plugin could give no address now."""
+        if kind := self.kind(call):
+            await self._run(kind, call, "STATUS")
+
+    async def collect(self, call: Call) -> None:
+        """Have the plugin give back what belongs to no valid attachment."""
+        if kind := self.kind(call):
+            await self._run(kind, call, "GC")
+
     async def _run(self, kind: str, call: Call, verb: str) -> bytes:
         env = call.env() | {"CNI_COMMAND": verb}
         return await self._plugins.run(kind, env=env, stdin=call.stdin, search=call.search)
