@@ -13,6 +13,7 @@ from plurimus.core.ports import AddressPools, Cluster, Plugins
 from plurimus.drivers.call import Driver
 from plurimus.drivers.inprocess import InProcess
 from plurimus.drivers.ipam import Ipam
+from plurimus.drivers.loopback import Loopback
 from plurimus.drivers.options import Unknown
 from plurimus.drivers.rdma.driver import Rdma
 from plurimus.drivers.rdma.state import SavedDevices
@@ -49,6 +50,7 @@ def plugins(
 def drivers(root: Path, ipam: Ipam) -> dict[str, Driver]:
     """Every driver that needs no cluster, by the type it stands for; `root` is where this node's files are."""
     return {
+        "loopback": Loopback(),
         "rdma": Rdma(RdmaDevices(root), SavedDevices(root)),
         "sbr": Sbr(),
         "sriov": Sriov(root, ipam),
