@@ -18,9 +18,9 @@ from plurimus.wire import rtnetlink as rt
 __all__ = ["Netlink", "NetlinkError", "Request"]
 
 _ATTEMPTS = 10
-_SIOCGIFMTU, _SIOCGIFHWADDR, _SIOCGIFINDEX = 0x8921, 0x8927, 0x8933
+_SIOCGIFFLAGS, _SIOCGIFMTU, _SIOCGIFHWADDR, _SIOCGIFINDEX = 0x8913, 0x8921, 0x8927, 0x8933
 _NAME_SIZE, _IFREQ_SIZE, _FAMILY, _OCTETS = 16, 40, 2, 6
-_INT = struct.Struct("=i")
+_INT, _SHORT = struct.Struct("=i"), struct.Struct("=H")
 
 
 class Netlink(NetlinkSocket):
@@ -57,6 +57,11 @@ class Netlink(NetlinkSocket):
         """The MAC of the interface called `name`, or None, its first six octets; never waits."""
         found = self._ioctl(_SIOCGIFHWADDR, name)
         return None if found is None else found[_FAMILY : _FAMILY + _OCTETS].hex(":")
+
+    def flags(self, name: str) -> int | None:
+        """The lower 16 flags of the interface called `name`, or None; never waits."""
+        found = self._ioctl(_SIOCGIFFLAGS, name)
+        return None if found is None else int(_SHORT.unpack_from(found)[0])
 
     def links(self) -> list[rt.Link]:
         return self.read("listing links", rt.RTM_GETLINK, wire.NLM_F_DUMP, rtrequests.dump_links(), _links)

@@ -11,7 +11,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from types import TracebackType
@@ -23,7 +23,7 @@ from plurimus.wire import netlink as wire
 
 T = TypeVar("T")
 
-_SOL_NETLINK, _NETLINK_EXT_ACK, _NETLINK_CAP_ACK = 270, 11, 10
+_SOL_NETLINK, _NETLINK_EXT_ACK, _NETLINK_CAP_ACK, _NETLINK_GET_STRICT_CHK = 270, 11, 10, 12
 _BUFFER = 1 << 16
 """A dump comes in pieces of at most 32 KiB; what is asked for alone, as the VFs of one PF, comes as a whole."""
 _TIMEOUT = 10.0
@@ -185,6 +185,8 @@ def _channel(protocol: int) -> socket.socket:
         channel.settimeout(_TIMEOUT)
         for option in (_NETLINK_EXT_ACK, _NETLINK_CAP_ACK):
             channel.setsockopt(_SOL_NETLINK, option, 1)
+        with suppress(OSError):  # a kernel before 4.20 tells more than it is asked for
+            channel.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)
         channel.bind((0, 0))
     except OSError:
         channel.close()
