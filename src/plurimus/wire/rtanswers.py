@@ -23,9 +23,14 @@ _HOP_FLAGS = 0x6
 
 def link(payload: bytes) -> rt.Link:
     """The content of RTM_NEWLINK."""
+    return link_and_rest(payload)[0]
+
+
+def link_and_rest(payload: bytes) -> tuple[rt.Link, dict[int, bytes]]:
+    """The content of RTM_NEWLINK, and all its attributes."""
     (_, _, index, flags, _), rest = _split(rt.LINK, payload)
     info = attributes(rest.get(rt.IFLA_LINKINFO, b""))
-    return rt.Link(
+    found = rt.Link(
         index=index,
         name=text(rest.get(rt.IFLA_IFNAME, b"")),
         kind=text(info.get(rt.IFLA_INFO_KIND, b"")),
@@ -36,6 +41,7 @@ def link(payload: bytes) -> rt.Link:
         parent=number(rest, rt.IFLA_LINK),
         netnsid=number(rest, rt.IFLA_LINK_NETNSID) if rt.IFLA_LINK_NETNSID in rest else None,
     )
+    return found, rest
 
 
 def address(payload: bytes) -> rt.Address | None:

@@ -59,8 +59,7 @@ def details(payload: bytes) -> Details:
     Raises:
         WireError: the kernel would not send that.
     """
-    link = rtanswers.link(payload)
-    found = attributes(payload[rt.LINK.size :])
+    link, found = rtanswers.link_and_rest(payload)
     data = attributes(attributes(found.get(rt.IFLA_LINKINFO, b"")).get(rtkinds.IFLA_INFO_DATA, b""))
     return Details(
         link,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from plurimus.wire import rtanswers, rtrequests
 from plurimus.wire import rtnetlink as rt
-from plurimus.wire.netlink import U32, WireError, attribute, attributes, each_attribute, text
+from plurimus.wire.netlink import U32, WireError, attribute, each_attribute, text
 
 RTM_SETLINK = 19
 RTM_NEWLINKPROP, RTM_DELLINKPROP = 108, 109
@@ -51,8 +51,7 @@ def device(payload: bytes) -> Device:
     Raises:
         WireError: the kernel would not send that.
     """
-    link = rtanswers.link(payload)
-    found = attributes(payload[rt.LINK.size :])
+    link, found = rtanswers.link_and_rest(payload)
     names = each_attribute(found.get(_IFLA_PROP_LIST, b""))
     return Device(
         link,
