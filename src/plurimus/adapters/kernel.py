@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from plurimus.adapters import netns
+from plurimus.adapters import linkgroups, netns
 from plurimus.adapters.netlink import Netlink, NetlinkError
 from plurimus.adapters.workers import in_thread
 from plurimus.core.routes import RouteChange
@@ -34,6 +34,13 @@ class NamespaceKernel:
                                               if change.family == family})  # fmt: skip
 
         await in_thread(change)
+
+    async def delete_links(self, path: str, kinds: Mapping[str, str]) -> set[str]:
+        def delete() -> set[str]:
+            with Netlink.open(path) as netlink:
+                return linkgroups.delete(netlink, kinds)
+
+        return await in_thread(delete)
 
     async def is_own_namespace(self, path: str) -> bool:
         return netns.is_same_namespace(path, "/proc/self/ns/net")

@@ -15,6 +15,7 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -61,6 +62,9 @@ class Executables:
         if finished.stderr:
             _log.debug("plugin wrote to stderr", plugin=kind, stderr=_quoted(finished.stderr))
         return finished.stdout
+
+    def link(self, kind: str, conf: Mapping[str, Any], search: Sequence[str]) -> str | None:
+        return None  # what an executable does is its own
 
     async def _when_free(self, argv: Sequence[str], env: Mapping[str, str], stdin: bytes) -> Finished:
         """Run a file that may be open for writing: it is being installed, which takes a moment (S33)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from plurimus.cni.cache import CachedAttachment
 from plurimus.cni.conf import NetworkConfig
@@ -107,6 +107,12 @@ class Plugins(Protocol):
 
     def find(self, kind: str, search: Sequence[str]) -> str:
         """The path of the plugin `kind` in the folders `search`; an AttachmentError says that there is none."""
+
+    def link(self, kind: str, conf: Mapping[str, Any], search: Sequence[str]) -> str | None:
+        """The kind of the interface that is all the plugin's DEL takes from the kernel, which may so be gone before.
+
+        Empty: it takes nothing but what goes with the interface.  None: more, or nobody knows.
+        """
 
     async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
         """What the plugin `kind`, found in the folders `search`, prints on stdout when it succeeds.
@@ -215,6 +221,12 @@ class Kernel(Protocol):
 
     async def change_default_routes(self, netns: str, changes: Mapping[str, Sequence[RouteChange]]) -> None:
         """Carry out the changes, by interface name; new routes are in place before old ones go."""
+
+    async def delete_links(self, netns: str, kinds: Mapping[str, str]) -> Collection[str]:
+        """Delete interfaces in one step, by their names, each if it is of the kind named with it; those deleted.
+
+        All or none: where the kernel refuses one, none is deleted.
+        """
 
     async def is_own_namespace(self, netns: str) -> bool:
         """Whether `netns` is the namespace this process runs in (which is no pod's)."""

@@ -136,6 +136,14 @@ class Driver(ABC):
     async def check(self, call: Call) -> None:
         """CHECK; raises what differs from the result of the ADD."""
 
+    def link(self, call: Call) -> str | None:
+        """The kind of the interface whose deletion is all that `delete` does in the kernel.
+
+        Empty: what it does goes with the interface.  None: it does more.  Where a sandbox ends, such interfaces are
+        deleted together before `delete` is called, without a namespace then.
+        """
+        return None
+
     async def status(self, call: Call) -> None:  # noqa: B027 - most have nothing that could fail
         """STATUS; raises why an ADD would fail now."""
 

@@ -6,6 +6,7 @@ Design: "In-process drivers".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import structlog
 
@@ -37,6 +38,15 @@ class InProcess:
 
     def find(self, kind: str, search: Sequence[str]) -> str:
         return f"{kind} (inside the daemon)" if kind in self._drivers else self._executables.find(kind, search)
+
+    def link(self, kind: str, conf: Mapping[str, Any], search: Sequence[str]) -> str | None:
+        driver = self._drivers.get(kind)
+        if driver is None or options.unknown(driver, conf):
+            return None
+        try:
+            return driver.link(Call("DEL", search=tuple(search), conf=conf))
+        except PlurimusError:
+            return None  # `delete` says so
 
     async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
         driver = self._drivers.get(kind)

@@ -133,8 +133,10 @@ class Attacher:
         outcomes: list[tuple[Attachment, PlurimusError]] = []
         with contextlib.suppress(PlurimusError):
             await self.cache()  # what is made is deleted with its result
+        gone = await self._delete_links(plan, attachments)
         for group in reversed(self._groups(attachments)):
-            tried = await in_order([self._delete(plan, attachment) for attachment in reversed(group)])
+            works = [self._delete(plan, each, is_gone=each.ifname in gone) for each in reversed(group)]
+            tried = await in_order(works)
             outcomes += [outcome for outcome in tried if outcome is not None]
         return tuple(attachment for attachment, _ in reversed(outcomes)), [error for _, error in outcomes]
 
@@ -176,11 +178,24 @@ class Attacher:
             await self.cache()
         return made
 
-    async def _delete(self, plan: Plan, attachment: Attachment) -> tuple[Attachment, PlurimusError] | None:
+    async def _delete_links(self, plan: Plan, attachments: Sequence[Attachment]) -> Collection[str]:
+        """Have the interfaces that are all their plugins' DEL would delete leave together; those that have."""
+        kinds = {each.ifname: kind for each in attachments if (kind := self._chain.link(each))}
+        if not self._side_by_side or not plan.netns or len(kinds) < 2:
+            return ()
+        try:
+            return await self._kernel.delete_links(plan.netns, kinds)
+        except PlurimusError as error:  # each by itself, then, which says why if it cannot
+            _log.info("interfaces are not deleted together", error=str(error))
+            return ()
+
+    async def _delete(
+        self, plan: Plan, attachment: Attachment, *, is_gone: bool
+    ) -> tuple[Attachment, PlurimusError] | None:
         """What failed, and why; None for success."""
         with _logged(attachment):
             try:
-                await self._chain.delete(plan, attachment)
+                await self._chain.delete(plan, attachment, is_gone=is_gone)
             except PlurimusError as error:
                 failure = error.about(_subject(plan, attachment, "deleting"))
                 _log.error("detaching failed", code=failure.code, error=str(failure))

@@ -72,9 +72,21 @@ class Chain:
         )
         await self._results.store(entry)
 
-    async def delete(self, plan: Plan, attachment: Attachment) -> None:
-        """Detach, plugins in reverse order up to the first failure; the cached result goes on success."""
+    def link(self, attachment: Attachment) -> str:
+        """The kind of the interface that is all DEL takes from the kernel; empty where it takes more, or may."""
+        config = attachment.config
+        kinds = [self._plugins.link(plugin["type"], plugin, self._search) for plugin in _executed(config)]
+        made = [kind for kind in kinds if kind]
+        return made[0] if len(made) == 1 and None not in kinds else ""
+
+    async def delete(self, plan: Plan, attachment: Attachment, *, is_gone: bool = False) -> None:
+        """Detach, plugins in reverse order up to the first failure; the cached result goes on success.
+
+        `is_gone` says that the interface is, so its plugins are called as where the namespace has ended.
+        """
         config, env = attachment.config, self._environment("DEL", plan, attachment)
+        if is_gone:
+            env["CNI_NETNS"] = ""
         previous = await self._cached(plan, attachment) if version.parse(config.cni_version) >= (0, 4, 0) else None
         for plugin in reversed(config.plugins):
             await self._run(config, plugin, env, "delete", attachment.capability_args, previous)

@@ -213,6 +213,9 @@ class Addresses:
         self.calls: list[str] = []
         self.failing: set[str] = set()
 
+    def link(self, kind: str, conf: Mapping[str, Any], search: Sequence[str]) -> str | None:
+        return None
+
     def find(self, kind: str, search: Sequence[str]) -> str:
         return kind
 

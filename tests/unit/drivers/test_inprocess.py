@@ -34,6 +34,9 @@ class Executables:
             raise AttachmentError(f"no {kind} in {search}")
         return f"{search[0]}/{kind}"
 
+    def link(self, kind: str, conf: Mapping[str, Any], search: Sequence[str]) -> str | None:
+        return None
+
     async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
         self.find(kind, search)
         self.runs.append((kind, env["CNI_COMMAND"], json.loads(stdin)))

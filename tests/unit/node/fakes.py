@@ -94,6 +94,8 @@ class FakePlugins:
         self.attached: set[tuple[str, str, str]] = set()
         """Container, namespace and interface."""
         self.answers: dict[str, Callable[[Call], object]] = {}
+        self.links: dict[str, str] = {}
+        """The kind of interface that is all a type's DEL deletes, by type."""
         self.missing: set[str] = set()
         """Types that are not installed."""
         self._rules: list[Rule] = []
@@ -126,6 +128,9 @@ class FakePlugins:
         if kind in self.missing:
             raise AttachmentError(f'failed to find plugin "{kind}" in path [{" ".join(search)}]')
         return f"{search[0]}/{kind}"
+
+    def link(self, kind: str, conf: Mapping[str, Any], search: Sequence[str]) -> str | None:
+        return self.links.get(kind)
 
     async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
         call = Call(kind, dict(env), json.loads(stdin), tuple(search))
@@ -175,6 +180,8 @@ class FakeKernel:
         self.own_namespace = "/proc/1/ns/net"
         self.leftovers: set[str] = set()
         self.error: PlurimusError | None = None
+        self.delete_error: PlurimusError | None = None
+        self.deleted: list[Mapping[str, str]] = []
 
     async def interfaces(self, netns: str) -> set[str]:
         return self.taken | {ifname for _, place, ifname in self._plugins.attached if place == netns}
@@ -183,6 +190,14 @@ class FakeKernel:
         if self.error is not None:
             raise self.error
         self.changes.append(changes)
+
+    async def delete_links(self, netns: str, kinds: Mapping[str, str]) -> set[str]:
+        if self.delete_error is not None:
+            raise self.delete_error
+        self.deleted.append(kinds)
+        gone = {there for there in self._plugins.attached if there[1] == netns and there[2] in kinds}
+        self._plugins.attached -= gone
+        return {ifname for _, _, ifname in gone}
 
     async def is_own_namespace(self, netns: str) -> bool:
         return netns == self.own_namespace
