@@ -18,7 +18,7 @@ ORIGINAL = ROOT / "build/rdma/rdma"
 """The real rdma-cni."""
 SOFT_ROCE = """
 if env["CNI_COMMAND"] == "ADD":
-    name = "rxe-" + env["CNI_CONTAINERID"]
+    name = "rxe-" + env["CNI_CONTAINERID"] + "-" + env["CNI_IFNAME"]
     enter = ["nsenter", "--net=" + env["CNI_NETNS"]]
     subprocess.run([*enter, "rdma", "link", "add", name, "type", "rxe", "netdev", env["CNI_IFNAME"]], check=True)
     print(json.dumps(conf["prevResult"]))
