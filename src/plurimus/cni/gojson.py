@@ -16,7 +16,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -92,7 +92,8 @@ def convert(value: object, into: type[T]) -> T:
         ValueError: a known key has a value of the wrong type; the text ends in the path.
     """
     try:
-        return msgspec.convert(_shape(value, into), into)
+        shape = _shaper(into)
+        return msgspec.convert(value if shape is None else shape(value), into)
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from error
 
@@ -136,22 +137,64 @@ def _checked(value: Any, depth: int) -> Any:
     return value
 
 
-def _shape(value: Any, into: Any) -> Any:
-    """Rename keys wherever `into` has a struct, so that msgspec finds its fields; drop nulls that mean a default."""
-    origin, arguments = _parts(into)
+@functools.cache
+def _shaper(into: Any) -> Callable[[Any], Any] | None:
+    """What makes a value fit for msgspec: keys renamed wherever `into` has a struct, nulls that mean a default dropped.
+
+    None where nothing can need that.
+    """
+    origin, arguments = typing.get_origin(into), typing.get_args(into)
     if origin in (types.UnionType, typing.Union):
         choices = [choice for choice in arguments if choice is not type(None)]
-        return _shape(value, choices[0]) if len(choices) == 1 else value
-    if isinstance(value, list) and origin in (list, tuple):
-        return [_shape(item, arguments[0]) for item in value]
-    if isinstance(value, dict) and origin is dict:
-        of = arguments[1]
-        return {key: _shape(item, of) for key, item in value.items() if item is not None or of is Any}
-    if isinstance(value, dict) and isinstance(into, type) and issubclass(into, msgspec.Struct):
-        fields = _fields(into)
-        folded = fold(value, fields)
-        return {k: _shape(v, fields[k]) for k, v in folded.items() if k in fields and v is not None}
-    return value
+        return _shaper(choices[0]) if len(choices) == 1 else None
+    if origin in (list, tuple):
+        return _list_shaper(_shaper(arguments[0]))
+    if origin is dict:
+        return _dict_shaper(_shaper(arguments[1]), keeps_null=arguments[1] is Any)
+    if isinstance(into, type) and issubclass(into, msgspec.Struct):
+        return _struct_shaper(into)
+    return None
+
+
+def _list_shaper(inner: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+    if inner is None:
+        return None
+    return lambda value: [inner(item) for item in value] if isinstance(value, list) else value
+
+
+def _dict_shaper(inner: Callable[[Any], Any] | None, *, keeps_null: bool) -> Callable[[Any], Any] | None:
+    if inner is None and keeps_null:
+        return None
+
+    def shape(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        kept = {key: item for key, item in value.items() if item is not None or keeps_null}
+        return {key: inner(item) for key, item in kept.items()} if inner is not None else kept
+
+    return shape
+
+
+def _struct_shaper(struct: type[msgspec.Struct]) -> Callable[[Any], Any]:
+    inner = {field.encode_name: _shaper(field.type) for field in msgspec.structs.fields(struct)}
+    names = _spelling(tuple(inner))
+
+    def shape(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        shaped = {}
+        for key, item in value.items():
+            name = key if key in inner else names.get(key.casefold())
+            if name is not None:
+                shaped[name] = item
+        for name, item in list(shaped.items()):
+            if item is None:
+                del shaped[name]
+            elif (fit := inner[name]) is not None:
+                shaped[name] = fit(item)
+        return shaped
+
+    return shape
 
 
 _DECODER = json.JSONDecoder(parse_float=_number, parse_int=_integer, parse_constant=_no_constant)
@@ -166,13 +209,3 @@ def _encoder(indent: int | None) -> json.JSONEncoder:
 @functools.cache
 def _spelling(known: tuple[str, ...]) -> dict[str, str]:
     return {name.casefold(): name for name in known}
-
-
-@functools.cache
-def _parts(into: Any) -> tuple[Any, tuple[Any, ...]]:
-    return typing.get_origin(into), typing.get_args(into)
-
-
-@functools.cache
-def _fields(struct: type[msgspec.Struct]) -> dict[str, Any]:
-    return {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
