@@ -11,6 +11,7 @@ from plurimus.adapters.rdmadevices import RdmaDevices
 from plurimus.core.config import DaemonConfig
 from plurimus.core.ports import AddressPools, Cluster, Plugins
 from plurimus.drivers.call import Driver
+from plurimus.drivers.hostlocal.driver import HostLocal
 from plurimus.drivers.inprocess import InProcess
 from plurimus.drivers.ipam import Ipam
 from plurimus.drivers.loopback import Loopback
@@ -19,6 +20,7 @@ from plurimus.drivers.rdma.driver import Rdma
 from plurimus.drivers.rdma.state import SavedDevices
 from plurimus.drivers.sbr import Sbr
 from plurimus.drivers.sriov.driver import Sriov
+from plurimus.drivers.static import Static
 from plurimus.drivers.tuning.driver import Tuning
 from plurimus.drivers.whereabouts.driver import Whereabouts
 from plurimus.node.late import NODE_NAME
@@ -50,9 +52,11 @@ def plugins(
 def drivers(root: Path, ipam: Ipam) -> dict[str, Driver]:
     """Every driver that needs no cluster, by the type it stands for; `root` is where this node's files are."""
     return {
+        "host-local": HostLocal(root),
         "loopback": Loopback(),
         "rdma": Rdma(RdmaDevices(root), SavedDevices(root)),
         "sbr": Sbr(),
         "sriov": Sriov(root, ipam),
+        "static": Static(),
         "tuning": Tuning(root),
     }

@@ -1,0 +1,272 @@
+"""The leases of one network: a folder with a file for each address, in the form of the plugin and under its lock.
+
+The executable and other processes of ours work on the same folder.  What was read of it is good as long as its
+modification time is the one it was given here at the end of the last look: whatever is made or removed there since
+gives it another.
+
+Plugins spec section 14.2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from plurimus.adapters import files, rooted
+from plurimus.cni.errors import AttachmentError, Code
+from plurimus.core import hostlocal
+from plurimus.core.rangesets import Range
+from plurimus.drivers.hostlocal import known
+from plurimus.drivers.hostlocal.known import UNNAMED, Known
+
+_FIRST_PAUSE, _MOST_PAUSE = 0.0005, 0.02
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class LeaseFolder:
+    """The folder at `path` below `root`; the lock is waited for `timeout` seconds.
+
+    `turn` is to be held by who opens it, so that no more than one thread of this process waits for the lock.
+    """
+
+    def __init__(self, root: str, path: str, timeout: float) -> None:
+        self.turn = asyncio.Lock()
+        self.known: Known | None = None
+        self.stamp: tuple[int, ...] = ()
+        self._root, self._path, self._timeout = root, path, timeout
+        self._plain: tuple[int, ...] = ()
+
+    def where(self) -> str:
+        """The folder as this process sees it."""
+        return rooted.below(self._root, self._path)
+
+    @contextmanager
+    def made(self) -> Iterator[OpenFolder]:
+        """The folder, locked until the end; created if need be.
+
+        Raises:
+            AttachmentError: code 5, with the path; or 11, others had the lock all the time.
+        """
+        with self._reported():
+            try:
+                handle = self._handle()
+            except FileNotFoundError:
+                _make(Path(self.where()))
+                handle = self._handle()
+            with self._opened(handle) as opened:
+                yield opened
+
+    @contextmanager
+    def existing(self) -> Iterator[OpenFolder | None]:
+        """The same; None where there is no such folder."""
+        with self._reported():
+            try:
+                handle = self._handle()
+            except FileNotFoundError:
+                yield None
+                return
+            with self._opened(handle) as opened:
+                yield opened
+
+    def _handle(self) -> int:
+        """The folder, open.
+
+        Links on the way are followed one by one, which takes long, unless it is the folder that was found last time
+        without any.
+        """
+        plain = self._root + self._path
+        if self._plain:
+            with contextlib.suppress(OSError):
+                handle = os.open(plain, _FOLDER)
+                if _identity(handle) == self._plain:
+                    return handle
+                os.close(handle)
+        where = self.where()
+        handle = os.open(where, _FOLDER)
+        self._plain = _identity(handle) if where == plain else ()
+        return handle
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise files.io_error(Path(self.where()), "keep leases in", error) from error
+
+    @contextmanager
+    def _opened(self, handle: int) -> Iterator[OpenFolder]:
+        try:
+            with self._locked(handle):
+                opened = OpenFolder(self, handle)
+                try:
+                    yield opened
+                finally:
+                    opened.close()
+        finally:
+            os.close(handle)
+
+    @contextmanager
+    def _locked(self, folder: int) -> Iterator[None]:
+        flags = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        handle = os.open(hostlocal.LOCK, flags, 0o750, dir_fd=folder)
+        try:
+            deadline, pause = time.monotonic() + self._timeout, _FIRST_PAUSE
+            while not _lock(handle):
+                if time.monotonic() > deadline:
+                    raise AttachmentError(
+                        f"{self.where()}/{hostlocal.LOCK} is held by another process for more than "
+                        f"{self._timeout:g} s; 'fuser -v' tells which",
+                        code=Code.TRY_AGAIN_LATER,
+                    )
+                time.sleep(pause)
+                pause = min(2 * pause, _MOST_PAUSE)
+            try:
+                yield
+            finally:
+                fcntl.flock(handle, fcntl.LOCK_UN)  # a process that is about to be started may have the handle, too
+        finally:
+            os.close(handle)
+
+
+class OpenFolder:
+    """A folder whose lock is held; every method raises OSError."""
+
+    def __init__(self, of: LeaseFolder, handle: int) -> None:
+        self._of, self._handle = of, handle
+        self._known = of.known if of.stamp == _stamp(handle) else None
+        self._changed = False
+
+    def owned(self, content: bytes) -> list[str]:
+        """The files that are leases with that content, now."""
+        found = self._read().of(content)
+        if any(known.read(self._handle, name) != content for name in found):  # somebody wrote to one
+            found = self._read(anew=True).of(content)
+        return sorted(found)
+
+    def leases(self) -> dict[str, bytes]:
+        """All leases, read anew, by the names of their files."""
+        return dict(self._read(anew=True).leases)
+
+    def take(self, candidates: Iterable[tuple[str, Range]], content: bytes) -> tuple[str, Range] | None:
+        """The first of the addresses that nobody has, which from now on has a lease with `content`; None for none.
+
+        A lease is written before it gets the name of its address: whoever is killed, none is without its owner.
+        """
+        there = self._read()
+        free = (each for each in candidates if each[0] not in there.names)
+        taken = next(free, None)
+        if taken is None:
+            return None
+        self._write(content)
+        self._changed = True
+        try:
+            while taken is not None:
+                with contextlib.suppress(FileExistsError):
+                    os.link(UNNAMED, taken[0], src_dir_fd=self._handle, dst_dir_fd=self._handle)
+                    there.add(taken[0], content)
+                    break
+                taken = next(free, None)
+        finally:
+            os.unlink(UNNAMED, dir_fd=self._handle)
+        return taken
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Give addresses back; what is not there any more is fine."""
+        for name in names:
+            self._changed = True
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=self._handle)
+            self._read().remove(name)
+
+    def last(self, number: int) -> str:
+        """The address given last of a set; empty where that is unknown."""
+        content = known.read(self._handle, f"{hostlocal.LAST}{number}")
+        return content.decode(errors="replace") if content else ""
+
+    def note_last(self, number: int, address: str) -> None:
+        """Write which address was given last of a set."""
+        self._changed = True  # it may not have been there
+        _write(os.open(f"{hostlocal.LAST}{number}", _NEW, 0o600, dir_fd=self._handle), address.encode())
+
+    def close(self) -> None:
+        """Have the next one know what this one knows."""
+        if self._known is None:
+            return  # nothing was looked at
+        if self._changed or self._known is not self._of.known:
+            self._of.known = self._known
+            self._of.stamp = _put_stamp(self._handle)
+
+    def _read(self, *, anew: bool = False) -> Known:
+        if self._known is None or anew:
+            self._known = Known(self._handle)
+        return self._known
+
+    def _write(self, content: bytes) -> None:
+        try:
+            handle = os.open(UNNAMED, _NEW | os.O_EXCL, 0o600, dir_fd=self._handle)
+        except FileExistsError:  # left by one that was killed; it may be another name of an address' lease
+            os.unlink(UNNAMED, dir_fd=self._handle)
+            handle = os.open(UNNAMED, _NEW | os.O_EXCL, 0o600, dir_fd=self._handle)
+        try:
+            _write(handle, content)
+        except OSError:
+            os.unlink(UNNAMED, dir_fd=self._handle)
+            raise
+
+
+def _write(handle: int, content: bytes) -> None:
+    """Write and close a file; where it was longer it is cut behind, since ext4 waits for the disk when it is before."""
+    try:
+        if os.write(handle, content) < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.ftruncate(handle, len(content))
+    finally:
+        os.close(handle)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder and its parents in the plugin's mode."""
+    for each in (*reversed(folder.parents), folder):
+        with contextlib.suppress(FileExistsError):
+            each.mkdir(0o755)
+
+
+def _lock(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _identity(handle: int) -> tuple[int, ...]:
+    found = os.fstat(handle)
+    return found.st_dev, found.st_ino
+
+
+def _stamp(folder: int) -> tuple[int, ...]:
+    found = os.fstat(folder)
+    return found.st_dev, found.st_ino, found.st_mtime_ns
+
+
+def _put_stamp(folder: int) -> tuple[int, ...]:
+    """Give the folder a modification time that it has never had and will not get again; empty where that cannot be.
+
+    The kernel's own come from a clock that stands still for milliseconds, so two changes may have the same; this one
+    is the nanosecond it is now.
+    """
+    now = time.time_ns()
+    try:
+        os.utime(folder, ns=(now, now))
+    except OSError:  # it is another user's, or the file system cannot be written to
+        return ()
+    found = _stamp(folder)
+    return found if found[-1] == now else ()  # the file system may be coarser
