@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
+
+from plurimus.adapters.hostprograms import HostPrograms
 
 from .snapshot import run
 
@@ -29,3 +32,14 @@ def masquerading() -> list[str]:
 def flush() -> None:
     """Everything gone."""
     run("nft", "flush", "ruleset")
+
+
+class Without(HostPrograms):
+    """A host that lacks programs."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__(Path("/"))
+        self._lacking = names
+
+    def find(self, name: str) -> str | None:
+        return None if name in self._lacking else super().find(name)

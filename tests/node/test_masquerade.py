@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_interface
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from plurimus.adapters import netns
-from plurimus.adapters.hostprograms import HostPrograms
 from plurimus.cni.errors import AttachmentError
 from plurimus.drivers.masquerade.masquerade import Masquerade
 from plurimus.drivers.masquerade.names import Owner
@@ -36,19 +34,8 @@ def clean() -> Iterator[None]:
         firewall.flush()
 
 
-class Without(HostPrograms):
-    """A host that lacks programs."""
-
-    def __init__(self, *names: str) -> None:
-        super().__init__(Path("/"))
-        self._lacking = names
-
-    def find(self, name: str) -> str | None:
-        return None if name in self._lacking else super().find(name)
-
-
 def masquerade(*lacking: str) -> Masquerade:
-    return Masquerade(Without(*lacking))
+    return Masquerade(firewall.Without(*lacking))
 
 
 def add(owner: Owner = OWNER, *, backend: str = "", addresses: list[Any] = ADDRESSES, using: Any = None) -> None:

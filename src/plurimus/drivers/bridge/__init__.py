@@ -1,0 +1,1 @@
+"""A pod on a bridge of the node; stands for `bridge`."""

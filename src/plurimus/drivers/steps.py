@@ -1,0 +1,56 @@
+"""Steps that are taken back when a later one fails, and steps that are taken whatever becomes of the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self
+
+from plurimus.cni.errors import PlurimusError, joined
+
+Step = Callable[[], Awaitable[object]]
+
+
+class Undo:
+    """Takes back what an ADD has done, the last first, where the block ends by an error or a cancellation.
+
+    A step that fails meanwhile is a note on that error.
+    """
+
+    def __init__(self) -> None:
+        self._steps: list[Step] = []
+
+    def add(self, step: Step) -> None:
+        """Have `step` be taken on failure; from any thread."""
+        self._steps.append(step)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            return
+        for step in reversed(self._steps):
+            try:
+                await step()
+            except (PlurimusError, asyncio.CancelledError) as failure:
+                error.add_note(f"while undoing: {failure or 'cancelled'}")
+
+
+async def take_all(*steps: Step) -> None:
+    """Take all steps, one after the other.
+
+    Raises:
+        PlurimusError: the errors of those that failed, as one.
+    """
+    failures: list[PlurimusError] = []
+    for step in steps:
+        try:
+            await step()
+        except PlurimusError as error:
+            failures.append(error)
+    if failures:
+        raise joined(failures)
