@@ -78,10 +78,10 @@ def create(netlink: Netlink, link: NewLink) -> None:
 
 def delete(netlink: Netlink, name: str) -> bool:
     """Delete the link called `name`; whether there was one."""
-    found = netlink.link(name)
-    if found is None:
+    index = netlink.index(name)
+    if index is None:
         return False
-    (refused,) = netlink.batch([deletion(found.index)])
+    (refused,) = netlink.batch([deletion(index)])
     if refused is not None and refused.errno != errno.ENODEV:
         raise refused
     return refused is None
