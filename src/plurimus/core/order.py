@@ -2,7 +2,8 @@
 
 The CNI specification has operations on one container follow each other.  Side by side go only networks
 whose plugins are known to touch no more of the sandbox than the interface they make, and which
-lead to different destinations, since of two routes to one destination the earlier counts.  Any other
+lead to different destinations, since of two routes to one destination the earlier counts.  Networks of
+one name share host-local's leases, whose addresses go round, and so go one after another.  Any other
 attachment waits for all before it, and all behind it wait for it: the outcome is the same as one after
 another.
 
@@ -48,7 +49,7 @@ def groups(attachments: Iterable[Attachment]) -> list[Group]:
 
 
 def _destinations(attachment: Attachment) -> set[str] | None:
-    """Where routes of this attachment may lead; None when that, or anything else it does, is unknown."""
+    """Where its routes may lead, and whose leases it shares; None when that, or anything else it does, is unknown."""
     plugins = attachment.config.plugins
     found: set[str] = set()
     try:
@@ -56,6 +57,8 @@ def _destinations(attachment: Attachment) -> set[str] | None:
             return None
         for plugin in plugins:
             found |= {_network(text) for text in _prefixes(plugin)}
+            if (plugin.get("ipam") or {}).get("type") == "host-local":
+                found.add(f"leases of {attachment.config.name}")
         found |= {_network(ip) for ip in attachment.capability_args.get("ips", ())}
         found |= {_network(ip) for key, value in attachment.args if key == "IP" for ip in value.split(",") if ip}
     except (TypeError, ValueError, AttributeError, KeyError):

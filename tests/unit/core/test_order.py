@@ -69,6 +69,15 @@ def test_of_two_routes_to_one_destination_the_earlier_counts(first: dict[str, An
     assert names(attachment("net1", first), attachment("net2", second)) == ["net1", "net2"]
 
 
+def test_networks_of_one_name_share_leases_which_are_given_in_turn() -> None:
+    """Which address comes next depends on the one given last, whichever network that was for."""
+    first, second = attachment("net1", RAILS[0]), attachment("net2", RAILS[1])
+    assert names(first, second) == ["net1+net2"]
+    assert names(first, replace(second, config=replace(second.config, name=first.config.name))) == ["net1", "net2"]
+    static = attachment("net2", {"type": "macvlan", "ipam": {"type": "static"}})
+    assert names(first, replace(static, config=replace(static.config, name=first.config.name))) == ["net1+net2"]
+
+
 def test_addresses_a_pod_asks_for_count_as_destinations() -> None:
     first = attachment("net1", macvlan(subnet="10.0.0.0/24"), ips=("10.9.0.5/24",))
     assert names(first, attachment("net2", macvlan(subnet="10.9.0.0/24"))) == ["net1", "net2"]
