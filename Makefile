@@ -1,6 +1,6 @@
 # The words of the project.  `make demo` and `make test` set up what they need.
 
-.PHONY: demo demo-rdma test check fmt docs bench test-interop test-cluster test-vm wheels image images manifests setup clean
+.PHONY: demo demo-rdma test check fmt docs bench test-interop test-cluster test-vm for-tests for-interop for-cluster for-vm wheels image images manifests setup clean
 
 PY := .venv/bin/python
 PODS := 40
@@ -16,26 +16,34 @@ demo-rdma: setup   ## the same with SR-IOV and an RDMA ping, in a machine made b
 test: setup        ## all tests that need no more than this machine
 	@$(PY) -m pytest --ignore=tests/interop --ignore=tests/cluster --ignore=tests/vm
 
-test-interop: setup ## against the real Multus and the reference plugins, built from their Go modules
-	@$(PY) tools/build_peers.py build/peers
-	@$(PY) tools/build_peers.py build/plugins plugins
+test-interop: for-interop ## against the real Multus and reference plugins, built from their Go modules
 	@$(PY) -m pytest tests/interop
 
-test-cluster: setup ## against a real Kubernetes, built from its Go module
+test-cluster: for-cluster ## against a real Kubernetes, built from its Go module
+	@$(PY) tools/build_image.py build/images
+	@$(PY) -m pytest tests/cluster
+
+test-vm: for-vm    ## in a machine with SR-IOV network cards and soft RoCE, made by QEMU (ARGS="-k WORD" are pytest's)
+	@$(if $(ARGS),$(PY) -m tests.vm.run --control-plane -- $(ARGS),tests/vm/all.sh)
+
+for-tests: for-interop for-cluster for-vm ## what those tests run beside Plurimus, and none of the tests
+
+for-interop: setup
+	@$(PY) tools/build_peers.py build/peers
+	@$(PY) tools/build_peers.py build/plugins plugins
+
+for-cluster: setup
 	@tools/debian_packages.sh build/debian etcd-server:usr/bin/etcd containerd:usr/bin/containerd runc:usr/sbin/runc
 	@$(PY) tools/build_kubernetes.py build/kubernetes
 	@$(PY) tools/build_peers.py build/whereabouts whereabouts
 	@$(PY) tools/build_peers.py build/peers
 	@$(PY) tools/build_peers.py build/helm helm
-	@$(PY) tools/build_image.py build/images
-	@$(PY) -m pytest tests/cluster
 
-test-vm: setup     ## in a machine with SR-IOV network cards and soft RoCE, made by QEMU (ARGS="-k WORD" are pytest's)
+for-vm: setup
 	@tools/debian_packages.sh build/debian etcd-server:usr/bin/etcd
 	@$(PY) tools/build_kubernetes.py build/kubernetes --only kube-apiserver
 	@for peer in whereabouts sriov rdma; do $(PY) tools/build_peers.py build/$$peer $$peer || exit 1; done
 	@$(PY) tools/build_vm.py build/vm
-	@$(if $(ARGS),$(PY) -m tests.vm.run --control-plane -- $(ARGS),tests/vm/all.sh)
 
 check: setup       ## formatting, lints, types, import contracts
 	@.venv/bin/ruff format --check .
