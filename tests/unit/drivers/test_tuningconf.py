@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plurimus.cni import macs
 from plurimus.cni.errors import AttachmentError, ConfigError, PlurimusError, RequestError
 from plurimus.drivers import call
 from plurimus.drivers.call import Call
@@ -115,7 +116,7 @@ def test_what_no_interface_can_be_is_refused(more: dict[str, Any], says: str) ->
 @pytest.mark.parametrize("mac", ["02-00-00-00-00-01", "0200.0000.0001", "02:00:00:00:00:00:00:01", "02:" * 19 + "01"])
 def test_macs_may_be_spelled_as_go_reads_them(mac: str) -> None:
     assert conf.read(request({"mac": mac})).wanted == {"mac": mac}
-    assert conf.packed(mac).hex() == mac.replace(":", "").replace("-", "").replace(".", "")
+    assert macs.packed(mac).hex() == mac.replace(":", "").replace("-", "").replace(".", "")
 
 
 @pytest.mark.parametrize("second", [f'"{KEY}"', '"net.ipv4.conf.IFNAME.arp\\u005ffilter"'])

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from plurimus.adapters import files, rooted
-from plurimus.cni import gojson
+from plurimus.cni import gojson, macs
 from plurimus.cni.errors import AttachmentError, Code
 from plurimus.drivers.call import Call
 from plurimus.drivers.tuning import conf
@@ -56,7 +56,8 @@ class Backup:
             raise files.io_error(self.path, "read", error) from error
         try:
             found = gojson.convert(gojson.decode_object(content), _File)
-            conf.packed(found.mac or "")
+            if found.mac is not None:
+                macs.packed(found.mac)
             return {key: value for key, value in msgspec.to_builtins(found).items() if value is not None}
         except ValueError as error:
             raise AttachmentError(f"{self.path} cannot be understood: {error}", code=Code.DECODING_FAILURE) from error

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import json
 import posixpath
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
-from plurimus.cni import args
+from plurimus.cni import args, macs
 from plurimus.cni.errors import ConfigError, PlurimusError, RequestError
 from plurimus.drivers.call import Call
 
@@ -24,8 +23,6 @@ KEYS = ("sysctl", "mac", "promisc", "mtu", "allmulti", "txQLen", "dataDir")
 DATA_DIR = "/run/cni/tuning"
 _PARAMETERS = "/proc/sys"
 _ROOT = f"{_PARAMETERS}/net/"
-_MAC = re.compile(r"[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2})*|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4})+")
-_OCTETS = (6, 8, 20)
 _MOST_MTU, _MOST_QUEUE = 2**31 - 1, 2**32 - 1
 
 
@@ -116,20 +113,16 @@ def data_dir(call: Call) -> str:
     return given
 
 
-def packed(mac: str) -> bytes:
-    """The octets of a MAC that has been read."""
-    return bytes.fromhex(re.sub(r"[:.-]", "", mac))
-
-
 def _mac(keys: _Keys, call: Call, subject: str) -> str | None:
     """The MAC as it is spelled: by `args.cni`, by the capability, by CNI_ARGS, by the configuration."""
     asked = keys.runtime_config.mac or dict(call.args).get("MAC", "")
     given = keys.args.cni.mac if keys.args.cni.mac is not None else asked or keys.mac
     if not given:
         return None
-    if not _MAC.fullmatch(given) or len(packed(given)) not in _OCTETS:
-        error = RequestError if given != keys.mac else ConfigError
-        raise error(f"{subject}: MAC {given!r} is none; expected six octets, as 02:00:00:00:00:01")
+    try:
+        macs.packed(given)
+    except ValueError as error:
+        raise (RequestError if given != keys.mac else ConfigError)(f"{subject}: {error}") from error
     return given
 
 

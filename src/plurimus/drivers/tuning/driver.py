@@ -19,6 +19,7 @@ import structlog
 
 from plurimus.adapters import linkchanges, links, netns, parameters
 from plurimus.adapters.netlink import Netlink, Request
+from plurimus.cni import macs
 from plurimus.cni.errors import AttachmentError, Code, ConfigError, PlurimusError
 from plurimus.cni.result import Result
 from plurimus.drivers.call import Call, Driver
@@ -76,6 +77,9 @@ class Tuning(Driver):
         if settings.wanted or settings.parameters:
             await in_thread(lambda: netns.visit(call.netns, lambda: _check(call.ifname, settings)))
 
+    def link(self, call: Call) -> str | None:
+        return ""
+
     async def status(self, call: Call) -> None:
         settings = conf.read(replace(call, ifname=call.ifname or "lo"))
         allowlist.check(self._root, settings.keys)
@@ -115,8 +119,8 @@ def _tune(call: Call, settings: Settings, backup: Backup) -> None:
 
 def _change(door: Netlink, ifname: str, wanted: Attributes, backup: Backup) -> None:
     found = _interface(door, ifname)
-    mac = str(wanted.get("mac", found.link.mac))
-    if len(conf.packed(mac)) != len(conf.packed(found.link.mac)):
+    mac = str(wanted.get("mac", ""))
+    if mac and len(macs.packed(mac)) != len(found.link.mac.split(":")):
         raise ConfigError(f"MAC {mac!r} is of another length than that of {ifname}, which is {found.link.mac!r}")
     present = _present(found, wanted)
     saved = _saved(backup)
@@ -169,7 +173,7 @@ def _requests(found: Details, wanted: Attributes, order: Sequence[str]) -> list[
 
 def _as_change(key: str, value: str | int | bool) -> Change:
     if isinstance(value, str):
-        return Change(mac=conf.packed(value))
+        return Change(mac=macs.packed(value))
     if isinstance(value, bool):
         return Change(promisc=value) if key == "promisc" else Change(allmulti=value)
     return Change(mtu=value) if key == "mtu" else Change(txqlen=value)
@@ -199,6 +203,6 @@ def _check(ifname: str, settings: Settings) -> None:
         found = _interface(door, ifname)
     present = _present(found, settings.wanted)
     for key, wanted in settings.wanted.items():
-        is_so = conf.packed(str(wanted)).hex(":") == present[key] if key == "mac" else wanted == present[key]
+        is_so = macs.packed(str(wanted)).hex(":") == present[key] if key == "mac" else wanted == present[key]
         if not is_so:
             raise AttachmentError(f"interface {ifname} has {key} {present[key]}, and 'tuning' has set it to {wanted}")
