@@ -14,6 +14,8 @@ from pathlib import Path
 from plurimus.adapters import files
 from plurimus.cni.errors import AttachmentError
 
+USERSPACE_DRIVERS = frozenset({"vfio-pci", "uio_pci_generic", "igb_uio"})
+"""Those that leave a function to a program, so that it has no interface."""
 _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 _VIRTUAL_FUNCTION = re.compile(r"virtfn(\d+)")
 

@@ -14,6 +14,7 @@ from plurimus.wire.netlink import U32, WireError, attribute, each_attribute, tex
 
 RTM_SETLINK = 19
 RTM_NEWLINKPROP, RTM_DELLINKPROP = 108, 109
+_IFLA_IFALIAS = 20
 _IFLA_NET_NS_FD, _IFLA_PHYS_PORT_NAME, _IFLA_PROP_LIST, _IFLA_ALT_IFNAME = 28, 38, 52, 53
 _IFLA_PERM_ADDRESS, _IFLA_PARENT_DEV_NAME = 54, 56
 _NESTED = 0x8000
@@ -34,6 +35,7 @@ class Device:
     permanent: str = ""
     port: str = ""
     alternatives: tuple[str, ...] = ()
+    alias: str = ""
 
     @property
     def name(self) -> str:
@@ -59,6 +61,7 @@ def device(payload: bytes) -> Device:
         permanent=found.get(_IFLA_PERM_ADDRESS, b"").hex(":"),
         port=text(found.get(_IFLA_PHYS_PORT_NAME, b"")),
         alternatives=tuple(text(value) for kind, value in names if kind == _IFLA_ALT_IFNAME),
+        alias=text(found.get(_IFLA_IFALIAS, b"")),
     )
 
 

@@ -24,12 +24,13 @@ def test_a_device_is_understood_with_its_place_and_all_its_names(name: str, othe
     told = [
         ("IFLA_IFNAME", name), ("IFLA_ADDRESS", "02:00:00:00:00:01"),
         ("IFLA_PHYS_PORT_NAME", "p0"), ("IFLA_PARENT_DEV_NAME", "0000:01:10.0"), ("IFLA_PROP_LIST", names),
+        ("IFLA_IFALIAS", "ens5"),
     ]  # fmt: skip
     payload = encoded(ifinfmsg, {"index": 3, "flags": 0x41, "change": 0, "attrs": told})
     found = rtlinks.device(payload + attribute(54, bytes.fromhex("020000000002")))
     assert (found.name, found.link.index, found.link.mac) == (name, 3, "02:00:00:00:00:01")
     assert (found.parent, found.permanent, found.port) == ("0000:01:10.0", "02:00:00:00:00:02", "p0")
-    assert found.alternatives == tuple(others)
+    assert (found.alternatives, found.alias) == (tuple(others), "ens5")
     assert found.is_running
 
 

@@ -9,13 +9,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from plurimus.adapters.sysfs import PciFunctions
+from plurimus.adapters.sysfs import USERSPACE_DRIVERS, PciFunctions
 from plurimus.cni.errors import AttachmentError, Code, PlurimusError
 from plurimus.drivers.sriov.links import Links
 from plurimus.wire.rtlinks import Device
 from plurimus.wire.rtvfs import VirtualFunction
 
-USERSPACE_DRIVERS = frozenset({"vfio-pci", "uio_pci_generic", "igb_uio"})
 _UPLINK = re.compile(r"(p\d+(s\d+)?)?")
 """How the kernel names the port of a PF itself; its representors of VFs are `pf0vf1`."""
 
