@@ -21,6 +21,7 @@ import structlog
 
 from plurimus.adapters import process, rooted
 from plurimus.adapters.process import Finished
+from plurimus.cni import gojson
 from plurimus.cni.errors import AttachmentError, Code, decode_error
 
 _log = structlog.get_logger(__name__)
@@ -62,6 +63,9 @@ class Executables:
         if finished.stderr:
             _log.debug("plugin wrote to stderr", plugin=kind, stderr=_quoted(finished.stderr))
         return finished.stdout
+
+    async def call(self, kind: str, *, env: Mapping[str, str], conf: Mapping[str, Any], search: Sequence[str]) -> bytes:
+        return await self.run(kind, env=env, stdin=gojson.encode(conf).encode(), search=search)
 
     def link(self, kind: str, conf: Mapping[str, Any], search: Sequence[str]) -> str | None:
         return None  # what an executable does is its own

@@ -155,19 +155,32 @@ def derive(
     capability_args: Mapping[str, Any] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """What one plugin of `config` gets on stdin.
+    """What one plugin of `config` gets on stdin: `derived` as JSON."""
+    document = derived(config, plugin, prev_result=prev_result, capability_args=capability_args, extra=extra)
+    return gojson.encode(document).encode()
+
+
+def derived(
+    config: NetworkConfig,
+    plugin: PluginConf,
+    *,
+    prev_result: Mapping[str, Any] | None = None,
+    capability_args: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> PluginConf:
+    """The configuration of one plugin of `config` for one call.
 
     Of the capability args it gets those it declares `true` in `capabilities`; if there are none, a
     `runtimeConfig` already in the file stays (CNI spec, "Deriving runtimeConfig").
     """
-    derived = {**plugin, "name": config.name, "cniVersion": config.cni_version, **(extra or {})}
+    document = {**plugin, "name": config.name, "cniVersion": config.cni_version, **(extra or {})}
     declared = plugin.get("capabilities") or {}
     wanted = {key: value for key, value in (capability_args or {}).items() if declared.get(key) is True}
     if wanted:
-        derived["runtimeConfig"] = wanted
+        document["runtimeConfig"] = wanted
     if prev_result is not None:
-        derived["prevResult"] = prev_result
-    return gojson.encode(derived).encode()
+        document["prevResult"] = prev_result
+    return document
 
 
 def _object(source: bytes | str | Mapping[str, Any]) -> dict[str, Any]:

@@ -92,7 +92,8 @@ def convert(value: object, into: type[T]) -> T:
         ValueError: a known key has a value of the wrong type; the text ends in the path.
     """
     try:
-        shape = _shaper(into)
+        wanted: Any = into
+        shape = _shaper(wanted)
         return msgspec.convert(value if shape is None else shape(value), into)
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from error

@@ -179,6 +179,20 @@ def encode(result: Result, to: str) -> bytes:
     return gojson.escape_html(text).encode()
 
 
+def printed(result: Result, to: str) -> Result:
+    """What `parse` makes of the result as `encode` prints it in version `to`; printed only where that changes it.
+
+    Raises:
+        AttachmentError: as these do.
+    """
+    if to not in version.SUPPORTED or version.parse(to) < (1, 0, 0):
+        return parse(dump(result, to), default_version=to)
+    try:
+        return _checked(msgspec.structs.replace(result, cni_version=to))
+    except ValueError as error:
+        raise AttachmentError(f"the result is malformed: {error}", code=Code.DECODING_FAILURE) from error
+
+
 def _ip(ip: IPConfig, modern: bool) -> dict[str, Any]:
     head: dict[str, Any] = {} if modern else {"version": str(ipaddress.ip_interface(ip.address).version)}
     if ip.interface is not None:

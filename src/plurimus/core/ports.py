@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from plurimus.cni.cache import CachedAttachment
 from plurimus.cni.conf import NetworkConfig
 from plurimus.cni.errors import ClusterError
+from plurimus.cni.result import Result
 from plurimus.core.devices import Allocation
 from plurimus.core.plan import PodReference
 from plurimus.core.routes import RouteChange
@@ -119,6 +120,11 @@ class Plugins(Protocol):
 
         `env` has the CNI_* variables.  Raises AttachmentError with the plugin's own code and words.
         """
+
+    async def call(
+        self, kind: str, *, env: Mapping[str, str], conf: Mapping[str, Any], search: Sequence[str]
+    ) -> bytes | Result:
+        """`run` with the configuration `conf`: what it prints or, from inside the daemon, the result itself."""
 
 
 class Records(Protocol):

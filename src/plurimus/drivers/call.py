@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
 from plurimus.cni import args, gojson, result, version
@@ -23,7 +23,8 @@ T = TypeVar("T")
 class Call:
     """The variables and the configuration an executable would have been run with.
 
-    `conf` is the decoded `stdin`; `previous` is its `prevResult`, None where there is none.
+    `conf` is the decoded `stdin`, which is empty where nobody encoded it; `previous` is its `prevResult`, None where
+    there is none.
     """
 
     command: str
@@ -33,7 +34,7 @@ class Call:
     args: Pairs = ()
     search: tuple[str, ...] = ()
     conf: Mapping[str, Any] = field(default_factory=dict)
-    stdin: bytes = b"{}"
+    stdin: bytes = b""
     previous: Result | None = None
 
     @property
@@ -90,7 +91,16 @@ def read(env: Mapping[str, str], stdin: bytes, search: tuple[str, ...]) -> Call:
         AttachmentError: `prevResult` is no result.
     """
     try:
-        conf = gojson.fold(gojson.decode(stdin), ("name", "cniVersion", "prevResult"))
+        decoded = gojson.decode(stdin)
+    except ValueError as error:
+        raise ConfigError(f"network configuration: {error}", code=Code.DECODING_FAILURE) from error
+    return replace(of(env, decoded, search), stdin=stdin)
+
+
+def of(env: Mapping[str, str], document: object, search: tuple[str, ...]) -> Call:
+    """`read` for a configuration that is no JSON any more."""
+    try:
+        conf = gojson.fold(document, ("name", "cniVersion", "prevResult"))
     except ValueError as error:
         raise ConfigError(f"network configuration: {error}", code=Code.DECODING_FAILURE) from error
     previous = conf.get("prevResult")
@@ -103,7 +113,6 @@ def read(env: Mapping[str, str], stdin: bytes, search: tuple[str, ...]) -> Call:
         args=args.parse_args(env.get("CNI_ARGS", "")),
         search=search,
         conf=conf,
-        stdin=stdin,
         previous=None if previous is None else result.parse(previous, default_version=default),
     )
 

@@ -12,6 +12,7 @@ import structlog
 
 from plurimus.cni import result
 from plurimus.cni.errors import AttachmentError, PlurimusError
+from plurimus.cni.result import Result
 from plurimus.core.ports import Plugins
 from plurimus.drivers import call, options
 from plurimus.drivers.call import Call, Driver
@@ -50,21 +51,37 @@ class InProcess:
 
     async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
         driver = self._drivers.get(kind)
-        if driver is None:
+        request = None if driver is None else call.read(env, stdin, tuple(search))
+        if driver is None or request is None or self._is_for_executable(kind, driver, request):
             return await self._executables.run(kind, env=env, stdin=stdin, search=search)
-        request = call.read(env, stdin, tuple(search))
+        made = await _carried_out(kind, driver, request)
+        return b"" if made is None else result.encode(made, request.cni_version)
+
+    async def call(
+        self, kind: str, *, env: Mapping[str, str], conf: Mapping[str, Any], search: Sequence[str]
+    ) -> bytes | Result:
+        driver = self._drivers.get(kind)
+        request = None if driver is None else call.of(env, conf, tuple(search))
+        if driver is None or request is None or self._is_for_executable(kind, driver, request):
+            return await self._executables.call(kind, env=env, conf=conf, search=search)
+        made = await _carried_out(kind, driver, request)
+        return b"" if made is None else result.printed(made, request.cni_version)
+
+    async def delegate(self, kind: str, request: Call) -> bytes | Result:
+        """`call` for a driver that delegates: the plugin `kind` gets the same request as it."""
+        driver = self._drivers.get(kind)
+        if driver is None or self._is_for_executable(kind, driver, request):
+            env, conf = request.env(), request.conf
+            return await self._executables.call(kind, env=env, conf=conf, search=request.search)
+        made = await _carried_out(kind, driver, request)
+        return b"" if made is None else result.printed(made, request.cni_version)
+
+    def _is_for_executable(self, kind: str, driver: Driver, request: Call) -> bool:
+        """Whether it has options the driver does not know, and there is an executable; each is in the log once."""
         strange = options.unknown(driver, request.conf)
-        if strange and self._is_left_to_executable(kind, strange, request):
-            return await self._executables.run(kind, env=env, stdin=stdin, search=search)
-        try:
-            return await _answer(driver, request)
-        except PlurimusError:
-            raise
-        except Exception as error:  # a fault of ours is this attachment's failure, and undone like any other
-            raise AttachmentError(f"the driver {kind!r} failed: {type(error).__name__}: {error}") from error
+        return bool(strange) and self._is_left_to_executable(kind, strange, request)
 
     def _is_left_to_executable(self, kind: str, strange: Sequence[str], request: Call) -> bool:
-        """Whether there is an executable for options the driver does not know; each is in the log once."""
         try:
             self._executables.find(kind, request.search)
             there = True
@@ -82,11 +99,17 @@ class InProcess:
         return there
 
 
-async def _answer(driver: Driver, request: Call) -> bytes:
-    if request.command == "ADD":
-        return result.encode(await driver.add(request), request.cni_version)
+async def _carried_out(kind: str, driver: Driver, request: Call) -> Result | None:
+    """What `driver` makes of the request: the result of an ADD, else None."""
     verbs = {"DEL": driver.delete, "CHECK": driver.check, "STATUS": driver.status, "GC": driver.collect}
-    if request.command not in verbs:
+    if request.command != "ADD" and request.command not in verbs:
         raise AttachmentError(f"unknown CNI_COMMAND: {request.command}")
-    await verbs[request.command](request)
-    return b""
+    try:
+        if request.command == "ADD":
+            return await driver.add(request)
+        await verbs[request.command](request)
+    except PlurimusError:
+        raise
+    except Exception as error:  # a fault of ours is this attachment's failure, and undone like any other
+        raise AttachmentError(f"the driver {kind!r} failed: {type(error).__name__}: {error}") from error
+    return None

@@ -8,18 +8,19 @@ CNI spec, "Delegated Plugins".
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from plurimus.cni import result
 from plurimus.cni.errors import AttachmentError, PlurimusError
 from plurimus.cni.result import Result
-from plurimus.core.ports import Plugins
 from plurimus.drivers.call import Call
+from plurimus.drivers.inprocess import InProcess
 
 
 class Ipam:
     """Asks IPAM plugins among `plugins`, in the daemon or outside."""
 
-    def __init__(self, plugins: Plugins) -> None:
+    def __init__(self, plugins: InProcess) -> None:
         self._plugins = plugins
 
     @staticmethod
@@ -37,7 +38,9 @@ class Ipam:
         kind = self.kind(call)
         if not kind:
             return Result(call.cni_version)
-        made = result.parse(await self._run(kind, call, "ADD"), default_version=call.cni_version)
+        made = await self._run(kind, call, "ADD")
+        if not isinstance(made, Result):
+            made = result.parse(made, default_version=call.cni_version)
         if not made.ips:
             error = AttachmentError(f"IPAM plugin {kind!r} gave no address for network {call.network!r}")
             try:
@@ -67,6 +70,5 @@ class Ipam:
         if kind := self.kind(call):
             await self._run(kind, call, "GC")
 
-    async def _run(self, kind: str, call: Call, verb: str) -> bytes:
-        env = call.env() | {"CNI_COMMAND": verb}
-        return await self._plugins.run(kind, env=env, stdin=call.stdin, search=call.search)
+    async def _run(self, kind: str, call: Call, verb: str) -> bytes | Result:
+        return await self._plugins.delegate(kind, replace(call, command=verb))

@@ -52,9 +52,10 @@ class Chain:
         config, env = attachment.config, self._environment("ADD", plan, attachment)
         made, previous = Result(config.cni_version), None
         for plugin in config.plugins:
-            stdout = await self._run(config, plugin, env, "add", attachment.capability_args, previous)
-            made = result.parse(stdout, default_version=config.cni_version)
-            previous = result.dump(made, config.cni_version)
+            told = await self._run(config, plugin, env, "add", attachment.capability_args, previous)
+            made = told if isinstance(told, Result) else result.parse(told, default_version=config.cni_version)
+            if plugin is not config.plugins[-1]:
+                previous = result.dump(made, config.cni_version)
         return made
 
     async def cache(self, plan: Plan, attachment: Attachment, made: Result) -> None:
@@ -139,12 +140,12 @@ class Chain:
         verb: str,
         capability_args: Mapping[str, Any],
         previous: Mapping[str, Any] | None,
-    ) -> bytes:
+    ) -> bytes | Result:
         if plugin["type"] == PASSTHRU:
             return b"{}"
-        stdin = conf.derive(config, plugin, prev_result=previous, capability_args=capability_args)
+        derived = conf.derived(config, plugin, prev_result=previous, capability_args=capability_args)
         try:
-            return await self._plugins.run(plugin["type"], env=env, stdin=stdin, search=self._search)
+            return await self._plugins.call(plugin["type"], env=env, conf=derived, search=self._search)
         except PlurimusError as error:
             raise _of_plugin(error, config, plugin, verb) from None
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plurimus.cni.errors import AttachmentError
-from plurimus.cni.result import Result, dump, encode, parse
+from plurimus.cni.result import Result, dump, encode, parse, printed
 
 from .strategies import attempt, near, prefixes, results, torn, values, written
 
@@ -85,3 +85,13 @@ def test_the_oldest_versions_keep_the_first_address_of_each_family(result: Resul
             if (":" in route.dst) is family and family in families]  # fmt: skip
     assert [(route.dst, route.gw) for route in back.routes] == [(route.dst, route.gw) for route in kept]
     assert back.interfaces == ()
+
+
+@pytest.mark.parametrize("version", [*SEVEN, "", "9.9.9"])
+@settings(max_examples=40)
+@given(result=results())
+def test_what_is_not_printed_is_what_would_be_read(version: str, result: Result) -> None:
+    """A plugin inside the daemon gives what its executable would have."""
+    read = attempt(lambda: parse(encode(result, version), default_version=version), AttachmentError)
+    given = attempt(lambda: printed(result, version), AttachmentError)
+    assert given == read or (isinstance(read, AttachmentError) and str(given) == str(read))

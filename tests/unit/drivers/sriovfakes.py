@@ -213,6 +213,9 @@ class Addresses:
         self.calls: list[str] = []
         self.failing: set[str] = set()
 
+    async def call(self, kind: str, *, env: Mapping[str, str], conf: Mapping[str, Any], search: Sequence[str]) -> bytes:
+        return await self.run(kind, env=env, stdin=json.dumps(conf).encode(), search=search)
+
     def link(self, kind: str, conf: Mapping[str, Any], search: Sequence[str]) -> str | None:
         return None
 

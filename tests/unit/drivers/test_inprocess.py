@@ -34,6 +34,9 @@ class Executables:
             raise AttachmentError(f"no {kind} in {search}")
         return f"{search[0]}/{kind}"
 
+    async def call(self, kind: str, *, env: Mapping[str, str], conf: Mapping[str, Any], search: Sequence[str]) -> bytes:
+        return await self.run(kind, env=env, stdin=json.dumps(conf).encode(), search=search)
+
     def link(self, kind: str, conf: Mapping[str, Any], search: Sequence[str]) -> str | None:
         return None
 
@@ -102,6 +105,21 @@ async def test_a_driver_gets_what_the_executable_would() -> None:
     assert call.previous is not None
     assert call.previous.ips == (IPConfig("10.0.0.1/24"),)
     assert call.env() == env("DEL")
+
+
+async def test_a_call_without_json_is_the_same_for_drivers_and_executables() -> None:
+    executables, wire = Executables(macvlan='{"cniVersion": "1.0.0"}'), Wire()
+    plugins = InProcess(executables)
+    plugins.use({"wire": wire})
+    for kind in ("wire", "macvlan"):
+        for verb in ("ADD", "DEL"):
+            told = await plugins.call(kind, env=env(verb), conf=json.loads(conf(mtu=9)), search=["/opt/cni/bin"])
+            if kind == "wire" and verb == "ADD":
+                assert told == Result("1.0.0", (Interface("net1", sandbox="/run/netns/pod"),))
+            else:
+                assert told == (b"" if kind == "wire" else b'{"cniVersion": "1.0.0"}')
+    assert executables.runs == [("macvlan", verb, json.loads(conf(mtu=9))) for verb in ("ADD", "DEL")]
+    assert [(call.command, call.conf["mtu"]) for call in wire.calls] == [("ADD", 9), ("DEL", 9)]
 
 
 async def test_an_error_of_a_driver_keeps_its_code_and_a_fault_becomes_one() -> None:

@@ -129,6 +129,9 @@ class FakePlugins:
             raise AttachmentError(f'failed to find plugin "{kind}" in path [{" ".join(search)}]')
         return f"{search[0]}/{kind}"
 
+    async def call(self, kind: str, *, env: Mapping[str, str], conf: Mapping[str, Any], search: Sequence[str]) -> bytes:
+        return await self.run(kind, env=env, stdin=json.dumps(conf).encode(), search=search)
+
     def link(self, kind: str, conf: Mapping[str, Any], search: Sequence[str]) -> str | None:
         return self.links.get(kind)
 
