@@ -196,6 +196,37 @@ async def test_a_driver_is_switched_off_by_its_type() -> None:
             outside.find(kind, ["/nowhere"])
 
 
+async def test_whose_interface_may_leave_before_its_del_is_said_by_its_driver() -> None:
+    """And by nobody where the executable runs, or the configuration cannot be read."""
+
+    class Leaving(Wire):
+        keys = ("mtu",)
+
+        def link(self, call: Call) -> str | None:
+            if "mtu" in call.conf:
+                raise ConfigError("no such MTU")
+            return "veth"
+
+    plugins = InProcess(Executables(wire="{}"))
+    plugins.use({"wire": Leaving(), "stay": Wire()})
+    assert plugins.link("wire", {"type": "wire"}, []) == "veth"
+    assert plugins.link("wire", {"type": "wire", "mtu": 1}, []) is None
+    assert plugins.link("wire", {"type": "wire", "colour": 1}, []) is None
+    assert plugins.link("stay", {"type": "stay"}, []) is None
+    assert plugins.link("other", {"type": "other"}, []) is None
+
+
+async def test_the_kinds_of_interfaces_that_leave_together_are_these() -> None:
+    made = drivers.drivers(Path("/"), Ipam(InProcess(Executables())))
+    kinds = {kind: driver.link(Call("DEL", conf={"type": kind})) for kind, driver in made.items()}
+    leaving = {kind: link for kind, link in kinds.items() if link is not None}
+    assert (
+        leaving.items()
+        >= {"macvlan": "macvlan", "ipvlan": "ipvlan", "vlan": "vlan", "dummy": "dummy", "tuning": ""}.items()
+    )
+    assert not leaving.keys() & {"sriov", "host-device", "rdma", "sbr", "vrf"}
+
+
 async def test_a_cancelled_driver_is_heard_of_once_its_thread_has_ended() -> None:
     begun, go, ended = Event(), Event(), Event()
 
