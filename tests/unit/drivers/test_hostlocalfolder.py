@@ -6,7 +6,6 @@ import asyncio
 import fcntl
 import os
 import resource
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,15 +137,24 @@ def held(tmp_path: Path) -> Iterator[int]:
     os.close(handle)
 
 
-async def begun() -> None:
-    """Wait until a request has its thread."""
-    while threading.active_count() < 2:
+async def waiting(root: Path) -> None:
+    """Wait until a request has the lock open, too."""
+    lock = (folder(root) / "lock").stat().st_ino
+    while sum(inode(handle) == lock for handle in Path("/proc/self/fd").iterdir()) < 2:
         await asyncio.sleep(0)
+
+
+def inode(handle: Path) -> int:
+    """Of an open file; 0 for one that has been closed meanwhile."""
+    try:
+        return handle.stat().st_ino
+    except OSError:
+        return 0
 
 
 async def test_the_lock_of_the_plugin_is_waited_for(driver: HostLocal, tmp_path: Path, held: int) -> None:
     giving = asyncio.create_task(give(driver))
-    await begun()
+    await waiting(tmp_path)
     put(tmp_path, at_10_0_0_2=b"theirs\r\nnet1")
     fcntl.flock(held, fcntl.LOCK_UN)
     assert await giving == ["10.0.0.3"]
@@ -161,7 +169,7 @@ async def test_a_lock_that_is_never_given_back_is_named(tmp_path: Path) -> None:
 
 async def test_a_cancelled_add_leaves_no_address_behind(driver: HostLocal, tmp_path: Path, held: int) -> None:
     giving = asyncio.create_task(give(driver))
-    await begun()
+    await waiting(tmp_path)
     giving.cancel()
     await asyncio.sleep(0)
     fcntl.flock(held, fcntl.LOCK_UN)

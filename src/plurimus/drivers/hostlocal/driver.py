@@ -59,7 +59,7 @@ class HostLocal(Driver):
             try:
                 dns, ips = await in_thread(work)
             except asyncio.CancelledError as error:
-                await _undo(folder, given, error)
+                await _undo(folder, lease[0], given, error)
                 raise
         return Result(version.CURRENT, (), tuple(ips), asked.routes, dns)
 
@@ -234,14 +234,16 @@ def _addresses(opened: OpenFolder, lease: tuple[bytes, bytes]) -> Iterator[str]:
         yield from opened.owned(content)
 
 
-async def _undo(folder: LeaseFolder, given: list[str], error: BaseException) -> None:
-    """Take back what an ADD gave that nobody waits for any more."""
+async def _undo(folder: LeaseFolder, lease: bytes, given: list[str], error: BaseException) -> None:
+    """Take back what an ADD gave that nobody waits for any more; others may have been at the folder meanwhile."""
 
     def work() -> None:
         with folder.existing() as opened:
             if opened is not None:
-                opened.remove(given)
+                opened.remove(set(given) & set(opened.owned(lease)))
 
+    if not given:
+        return
     try:
         await in_thread(work)
     except PlurimusError as failure:
