@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from plurimus.adapters import netns
 from plurimus.adapters.plugins import Executables
+from plurimus.cni import result
+from plurimus.cni.result import Result
 from plurimus.drivers.bridge.driver import Bridge
-from plurimus.drivers.call import Driver
+from plurimus.drivers.call import Call, Driver
 from plurimus.drivers.inprocess import InProcess
 from plurimus.drivers.ipam import Ipam
 
@@ -48,9 +50,32 @@ def pods(*names: str) -> Iterator[None]:
         firewall.flush()
 
 
-def ipam() -> Ipam:
-    """Delegates to executables."""
-    return Ipam(InProcess(Executables(timeout=60)))
+class Giving(Driver):
+    """An IPAM plugin inside, `giving`: what it was asked; `meanwhile` happens as it gives."""
+
+    def __init__(self, *ips: dict[str, str], meanwhile: Callable[[], object] = lambda: None, **more: Any) -> None:
+        self._answer = {"cniVersion": "1.0.0", "ips": list(ips), **more}
+        self._meanwhile = meanwhile
+        self.verbs: list[str] = []
+
+    async def add(self, call: Call) -> Result:
+        self.verbs.append("ADD")
+        self._meanwhile()
+        return result.parse(self._answer, default_version="")
+
+    async def delete(self, call: Call) -> None:
+        self.verbs.append("DEL")
+
+    async def check(self, call: Call) -> None:
+        self.verbs.append("CHECK")
+
+
+def ipam(giving: Giving | None = None) -> Ipam:
+    """Delegates to executables, or to `giving`."""
+    inside = InProcess(Executables(timeout=60))
+    if giving is not None:
+        inside.use({"giving": giving})
+    return Ipam(inside)
 
 
 def driver() -> Bridge:

@@ -10,6 +10,7 @@ from plurimus.wire import rtrequests
 from plurimus.wire.netlink import U32, attribute
 
 _IFA_BROADCAST = 4
+_RTA_PREFSRC = 7
 _RTA_METRICS, _RTAX_MTU, _RTAX_ADVMSS = 8, 2, 8
 _NESTED = 0x8000
 _IFA_F_DADFAILED, _IFA_F_TENTATIVE = 0x08, 0x40
@@ -27,11 +28,15 @@ def new_address(index: int, address: rt.IPInterface) -> bytes:
     return made
 
 
-def new_route(route: rt.Route, *, mtu: int = 0, advmss: int = 0) -> bytes:
-    """RTM_NEWROUTE with metrics, both in bytes; 0 leaves one to the kernel."""
+def new_route(route: rt.Route, *, mtu: int = 0, advmss: int = 0, source: rt.IPAddress | None = None) -> bytes:
+    """RTM_NEWROUTE with metrics, both in bytes; 0 leaves one to the kernel.
+
+    What is sent by the route without an address of its own has `source`.
+    """
     metrics = [(kind, value) for kind, value in ((_RTAX_MTU, mtu), (_RTAX_ADVMSS, advmss)) if value]
     inner = b"".join(attribute(kind, U32.pack(value)) for kind, value in metrics)
-    return rtrequests.new_route(route) + (attribute(_RTA_METRICS | _NESTED, inner) if inner else b"")
+    made = rtrequests.new_route(route) + (attribute(_RTA_METRICS | _NESTED, inner) if inner else b"")
+    return made + (attribute(_RTA_PREFSRC, source.packed) if source is not None else b"")
 
 
 def is_tentative(address: rt.Address) -> bool:

@@ -15,6 +15,7 @@ from plurimus.cni.result import DNS, IPConfig, Result, Route
 from plurimus.drivers import call
 from plurimus.drivers.bridge import conf, gateways
 from plurimus.drivers.bridge.conf import Settings
+from plurimus.drivers.deletion import asks
 
 HOST_LOCAL = {"type": "host-local", "subnet": "10.6.0.0/24"}
 VLANS = st.integers(1, 4094)
@@ -192,5 +193,5 @@ def test_dns_of_the_network_is_instead_of_ipams(dns: dict[str, Any], wanted: DNS
 def test_a_deletion_reads_nothing_but_what_is_to_be_deleted(keys: dict[str, Any]) -> None:
     document = {"cniVersion": "1.0.0", "name": "net1", "type": "bridge", **keys}
     request = call.read({"CNI_COMMAND": "DEL"}, json.dumps(document).encode(), ())
-    assert conf.asks(request, "ipMasq")
-    assert not conf.asks(request, "macspoofchk")
+    assert asks(request, "ipMasq")
+    assert not asks(request, "macspoofchk")

@@ -5,17 +5,16 @@ Plugins spec section 3.1.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 import msgspec
 
-from plurimus.cni import gojson
-from plurimus.cni.errors import ConfigError, RequestError
-from plurimus.cni.result import DNS
+from plurimus.cni.errors import ConfigError
+from plurimus.drivers import lower
 from plurimus.drivers.call import Call
+from plurimus.drivers.dns import DnsKeys
 from plurimus.drivers.ipam import Ipam
-from plurimus.drivers.masquerade.masquerade import BACKENDS
+from plurimus.drivers.masquerade.masquerade import check_backend
 
 KEYS = (
     "bridge", "isGateway", "isDefaultGateway", "forceAddress", "ipMasq", "ipMasqBackend", "mtu", "hairpinMode",
@@ -24,7 +23,6 @@ KEYS = (
 )  # fmt: skip
 _DEFAULT_BRIDGE = "cni0"
 _MOST_VLAN, _MOST_MTU = 4094, 65535
-_MAC = re.compile(r"[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}")
 
 
 class _Trunk(msgspec.Struct, frozen=True):
@@ -39,21 +37,6 @@ class _Mac(msgspec.Struct, frozen=True):
 
 class _Args(msgspec.Struct, frozen=True):
     cni: _Mac = _Mac()
-
-
-class DnsKeys(msgspec.Struct, frozen=True):
-    """`dns` of a configuration, where an empty list says something else than none."""
-
-    nameservers: list[str] | None = None
-    domain: str = ""
-    search: list[str] | None = None
-    options: list[str] | None = None
-
-    def instead_of(self, given: DNS) -> DNS:
-        """These where one of the keys is there, else what IPAM gave."""
-        if self.nameservers is None and self.search is None and self.options is None and not self.domain:
-            return given
-        return DNS(self.nameservers or [], self.domain, self.search or [], self.options or [])
 
 
 class _Keys(msgspec.Struct, frozen=True, rename="camel"):
@@ -117,6 +100,7 @@ def read(call: Call) -> Settings:
     keys = call.settings(_Keys)
     subject = f"network configuration {call.network!r}"
     has_addresses = bool(Ipam.kind(call))
+    mac = keys.runtime_config.mac or keys.args.cni.mac or dict(call.args).get("MAC", "")
     _refuse(keys, subject, has_addresses=has_addresses)
     return Settings(
         bridge=keys.bridge,
@@ -127,7 +111,7 @@ def read(call: Call) -> Settings:
         ip_masq=keys.ip_masq,
         ip_masq_backend=keys.ip_masq_backend,
         mtu=max(keys.mtu, 0),
-        mac=_mac(keys, call, subject),
+        mac=lower.asked_mac(call, mac, own=""),
         hairpin=keys.hairpin_mode,
         promisc=keys.promisc_mode,
         isolated=keys.port_isolation,
@@ -140,11 +124,6 @@ def read(call: Call) -> Settings:
         raises_interface=not keys.disable_container_interface,
         dns=keys.dns,
     )
-
-
-def asks(call: Call, key: str) -> bool:
-    """Whether a key is set at all; for DEL, which no error of a configuration is to keep from deleting."""
-    return bool(gojson.fold(call.conf, (key,)).get(key))
 
 
 def _refuse(keys: _Keys, subject: str, *, has_addresses: bool) -> None:
@@ -164,13 +143,8 @@ def _refuse(keys: _Keys, subject: str, *, has_addresses: bool) -> None:
         )
     if keys.mtu > _MOST_MTU:
         raise ConfigError(f"{subject}: 'mtu' is {keys.mtu}, expected up to {_MOST_MTU} bytes")
-    check_backend(subject, keys.ip_masq_backend if keys.ip_masq and has_addresses else "")
-
-
-def check_backend(subject: str, backend: str) -> None:
-    """Raise ConfigError where `ipMasqBackend` is none."""
-    if backend and backend not in BACKENDS:
-        raise ConfigError(f"{subject}: 'ipMasqBackend' is {backend!r}, expected one of {', '.join(BACKENDS)}")
+    if keys.ip_masq and has_addresses:
+        check_backend(subject, keys.ip_masq_backend)
 
 
 def _trunk(items: list[_Trunk], subject: str) -> tuple[int, ...]:
@@ -193,16 +167,3 @@ def _trunk(items: list[_Trunk], subject: str) -> tuple[int, ...]:
         if item.id is not None:
             found.add(item.id)
     return tuple(sorted(found))
-
-
-def _mac(keys: _Keys, call: Call, subject: str) -> bytes:
-    """The MAC: the pod's by capability, the network's arguments', the pod's by CNI_ARGS."""
-    text = keys.runtime_config.mac or keys.args.cni.mac or dict(call.args).get("MAC", "")
-    if not text:
-        return b""
-    if not _MAC.fullmatch(text.lower()):
-        raise RequestError(f"{subject}: MAC {text!r} is none; expected six octets, as 02:00:00:00:00:01")
-    packed = bytes.fromhex(re.sub(r"[:.-]", "", text))
-    if packed[0] & 1 or not any(packed):
-        raise RequestError(f"{subject}: MAC {text!r} cannot be that of an interface; it is that of a group, or zeros")
-    return packed

@@ -28,6 +28,7 @@ from plurimus.drivers.bridge.attach import Attached, End
 from plurimus.drivers.bridge.conf import Settings
 from plurimus.drivers.bridge.host import HostBridges, check_kind
 from plurimus.drivers.call import Call, Driver
+from plurimus.drivers.deletion import asks
 from plurimus.drivers.ipam import Ipam
 from plurimus.drivers.masquerade.masquerade import Masquerade
 from plurimus.drivers.masquerade.names import Owner
@@ -76,6 +77,9 @@ class Bridge(Driver):
         # only now, since nobody may get an address that an interface in a pod still has
         await take_all(partial(self._forget, call), partial(self._ipam.delete, call))
 
+    def link(self, call: Call) -> str | None:
+        return veth.KIND  # rules about it need no namespace to be deleted
+
     async def check(self, call: Call) -> None:
         settings = conf.read(call)
         await self._ipam.check(call)
@@ -98,9 +102,9 @@ class Bridge(Driver):
         if alive is None:
             return
         steps = [partial(self._ipam.collect, call)]
-        if conf.asks(call, "ipMasq"):
+        if asks(call, "ipMasq"):
             steps.append(partial(self._masquerade.collect, call.network, alive))
-        if conf.asks(call, "macspoofchk"):
+        if asks(call, "macspoofchk"):
             steps.append(partial(self._spoofcheck.collect, alive, await in_thread(_links)))
         await take_all(*steps)
 
@@ -139,13 +143,13 @@ class Bridge(Driver):
 
     async def _forget(self, call: Call) -> None:
         """Delete the rules about an interface that is gone; those about addresses its pod still has stay."""
-        if conf.asks(call, "macspoofchk"):
+        if asks(call, "macspoofchk"):
             try:
                 await self._spoofcheck.remove(call.container_id, call.ifname)
             except PlurimusError as error:  # without the interface they do nothing, and GC tries again
                 _log.warning("rules about a MAC stay", container=call.container_id, interface=call.ifname,
                              error=str(error))  # fmt: skip
-        if conf.asks(call, "ipMasq"):
+        if asks(call, "ipMasq"):
             rest = await in_thread(partial(veth.remaining, call.netns))
             await self._masquerade.remove(_owner(call), rest)
 

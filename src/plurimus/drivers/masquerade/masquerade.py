@@ -9,14 +9,20 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from plurimus.adapters.hostprograms import HostPrograms
-from plurimus.cni.errors import AttachmentError, Code, PlurimusError, joined
+from plurimus.cni.errors import AttachmentError, Code, ConfigError, PlurimusError, joined
 from plurimus.drivers.masquerade.iptables import Iptables
 from plurimus.drivers.masquerade.names import Owner
 from plurimus.drivers.masquerade.nftables import Nftables
 from plurimus.drivers.nft import Nft
 from plurimus.wire.rtnetlink import IPAddress, IPInterface
 
-BACKENDS = ("iptables", "nftables")
+_BACKENDS = ("iptables", "nftables")
+
+
+def check_backend(subject: str, backend: str) -> None:
+    """Raise ConfigError, which begins with `subject`, where `ipMasqBackend` is none."""
+    if backend and backend not in _BACKENDS:
+        raise ConfigError(f"{subject}: 'ipMasqBackend' is {backend!r}, expected one of {', '.join(_BACKENDS)}")
 
 
 class Masquerade:
@@ -29,7 +35,7 @@ class Masquerade:
     async def add(self, owner: Owner, addresses: Sequence[IPInterface], backend: str) -> None:
         """Give what `addresses` send beyond their networks the node's address.
 
-        `backend` is one of `BACKENDS`; empty is iptables where the host can use it, else nftables.
+        `backend` is iptables or nftables; empty is iptables where the host can use it, else nftables.
 
         Raises:
             AttachmentError: the host has not the programs, or they refuse.
