@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 
 from plurimus.cni import args, gojson, result, version
 from plurimus.cni.args import Pairs
-from plurimus.cni.errors import Code, ConfigError
+from plurimus.cni.errors import AttachmentError, Code, ConfigError
 from plurimus.cni.result import Result
 from plurimus.core import netconf
 
@@ -88,7 +88,7 @@ def read(env: Mapping[str, str], stdin: bytes, search: tuple[str, ...]) -> Call:
     Raises:
         ConfigError: the configuration is no JSON object (code 6).
         RequestError: CNI_ARGS are no pairs.
-        AttachmentError: `prevResult` is no result.
+        AttachmentError: `prevResult` is no result, which does not matter for DEL.
     """
     try:
         decoded = gojson.decode(stdin)
@@ -103,8 +103,6 @@ def of(env: Mapping[str, str], document: object, search: tuple[str, ...]) -> Cal
         conf = gojson.fold(document, ("name", "cniVersion", "prevResult"))
     except ValueError as error:
         raise ConfigError(f"network configuration: {error}", code=Code.DECODING_FAILURE) from error
-    previous = conf.get("prevResult")
-    default = str(conf.get("cniVersion") or version.OLDEST)
     return Call(
         command=env["CNI_COMMAND"],
         container_id=env.get("CNI_CONTAINERID", ""),
@@ -113,8 +111,21 @@ def of(env: Mapping[str, str], document: object, search: tuple[str, ...]) -> Cal
         args=args.parse_args(env.get("CNI_ARGS", "")),
         search=search,
         conf=conf,
-        previous=None if previous is None else result.parse(previous, default_version=default),
+        previous=_previous(conf, env["CNI_COMMAND"]),
     )
+
+
+def _previous(conf: Mapping[str, Any], command: str) -> Result | None:
+    """`prevResult`; for DEL one that is no result counts as none, since the interface has to go all the same."""
+    previous = conf.get("prevResult")
+    if previous is None:
+        return None
+    try:
+        return result.parse(previous, default_version=str(conf.get("cniVersion") or version.OLDEST))
+    except AttachmentError:
+        if command == "DEL":
+            return None
+        raise
 
 
 class Driver(ABC):

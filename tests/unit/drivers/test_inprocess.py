@@ -145,6 +145,16 @@ async def test_a_configuration_that_is_no_object_is_refused(stdin: bytes) -> Non
     assert refused.value.code == Code.DECODING_FAILURE
 
 
+async def test_a_deletion_goes_on_without_a_result_that_cannot_be_understood() -> None:
+    wire = Wire()
+    plugins = InProcess(Executables())
+    plugins.use({"wire": wire})
+    await run(plugins, "wire", "DEL", conf(prevResult={"cniVersion": "1.0.0", "ips": 7}))
+    assert [call.previous for call in wire.calls] == [None]
+    with pytest.raises(AttachmentError, match="malformed"):
+        await run(plugins, "wire", "ADD", conf(prevResult={"cniVersion": "1.0.0", "ips": 7}))
+
+
 async def test_addresses_come_from_the_ipam_plugin_with_the_same_configuration() -> None:
     executables = Executables(static='{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.9/24"}]}')
     plugins = InProcess(executables)
