@@ -27,6 +27,7 @@ class Case:
 
     With `crossed` each half is also done by the other one, which makes no sense where the ADD fails.  With `noisy` the
     kernel's own IPv6 addresses and duplicate address detection are on; what they make is not compared.
+    An `ipam` plugin changes nothing in the kernel, so nobody looks there.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Case:
     vm: bool = False
     noisy: bool = False
     crossed: bool = True
+    ipam: bool = False
 
     @property
     def id(self) -> str:
@@ -53,6 +55,7 @@ class Case:
             "setup": self.setup,
             "sandboxes": self.sandboxes,
             "noisy": self.noisy,
+            "ipam": self.ipam,
             "steps": [{**usual, "conf": self.conf, **step} for step in steps],
         }
 
@@ -73,6 +76,14 @@ def command(text: str) -> Step:
 
 
 ADD, CHECK, DEL, STATUS, GC = (verb(name) for name in ("ADD", "CHECK", "DEL", "STATUS", "GC"))
+OTHERS_LEASE = """
+mkdir -p /var/lib/cni/networks/net1
+printf 'other\\r\\neth0' >/var/lib/cni/networks/net1/10.1.2.2
+"""
+"""Of the only address that host-local could give of 10.1.2.0/30."""
+TAKEN = "ip link add taken type veth peer name eth0 netns pod\n"
+TAKEN_FIRST = (ADD, command("ip link delete taken"), ADD, DEL)
+"""An ADD while something else has the interface's name, and one after that."""
 NETNS_GONE = command(
     """
     ip link add last type veth peer name last netns pod

@@ -9,10 +9,10 @@ from plurimus.drivers.inprocess import InProcess
 from plurimus.drivers.ipam import Ipam
 from plurimus.node.drivers import drivers
 
-from . import sbr
 from .case import Case
+from .cases import bridge, children, hostdevice, hostlocal, loopback, macvlan, ptp, sbr, static, tuning, vlans, vrf
 
-_MODULES = (sbr,)
+_MODULES = (bridge, children, hostdevice, hostlocal, loopback, macvlan, ptp, sbr, static, tuning, vlans, vrf)
 CASES: list[Case] = [case for module in _MODULES for case in module.CASES.made.values()]
 _DRIVERS = drivers(Path("/"), Ipam(InProcess(Executables(timeout=0))))
 _RUNNABLE = [case for case in CASES if case.type in _DRIVERS]

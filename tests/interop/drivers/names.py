@@ -27,7 +27,7 @@ def told(seen: Iterable[Mapping[str, Any]], given: str) -> list[dict[str, Any]]:
 
 
 def _step(step: Mapping[str, Any], kept: set[str]) -> dict[str, Any]:
-    state = step.get("state", {"firewall": "", "files": {}})
+    state = step.get("state", {})
     names = _names(state, kept)
     aspects: dict[str, Any] = {
         "outcome": "success" if step["ok"] else "failure",
@@ -38,8 +38,9 @@ def _step(step: Mapping[str, Any], kept: set[str]) -> dict[str, Any]:
         aspects["result"] = _replaced(step["stdout"], names)
     else:
         aspects["error"] = json.loads(step["stdout"]) if step["stdout"].startswith("{") else {"text": step["stdout"]}
-    aspects["firewall"] = _replaced(state["firewall"], names).splitlines()
-    aspects["files"] = {path: _file(entry, names) for path, entry in state["files"].items()}
+    if state:
+        aspects["firewall"] = _replaced(state["firewall"], names).splitlines()
+        aspects["files"] = {path: _file(entry, names) for path, entry in state["files"].items()}
     for where, kernel in state.items():
         if where not in _NO_KERNEL:
             aspects |= {f"{where} {what}": value for what, value in _kernel(kernel, names).items()}
@@ -115,7 +116,7 @@ def _by_itself(text: str) -> bool:
 
 
 def _file(entry: list[str], names: Mapping[str, str]) -> list[str]:
-    return [entry[0], *(_replaced(base64.b64decode(each).decode("latin-1"), names) for each in entry[1:])]
+    return [*entry[:1], *(_replaced(base64.b64decode(each).decode("latin-1"), names) for each in entry[1:])]
 
 
 def _replaced(text: str, names: Mapping[str, str]) -> str:

@@ -15,6 +15,8 @@ from .steps import carry_out
 
 _MOST_SECONDS = 240
 """For a script; what takes longer has hung."""
+_ANSWERS = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # what the daemon's parts log to the standard output
 
 
 def main() -> None:
@@ -39,8 +41,7 @@ def _child(line: bytes) -> None:
 
 
 def _answer(value: object) -> None:
-    sys.stdout.buffer.write(json.dumps(value).encode() + b"\n")
-    sys.stdout.buffer.flush()
+    print(json.dumps(value), file=_ANSWERS, flush=True)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,12 @@ _SECRET = "stable_secret"
 """Cannot be read until it has been set."""
 
 
-def take(sandboxes: Iterable[str]) -> dict[str, Any]:
-    """The node, the sandboxes there are, the firewall, the files."""
-    taken: dict[str, Any] = {"node": _kernel(None), "firewall": _firewall(), "files": _files()}
+def take(sandboxes: Iterable[str], *, kernel: bool) -> dict[str, Any]:
+    """The files; with `kernel` the node, the sandboxes there are, and the firewall."""
+    taken: dict[str, Any] = {"firewall": "", "files": _files()}
+    if not kernel:
+        return taken
+    taken |= {"node": _kernel(None), "firewall": _firewall()}
     for name in sandboxes:
         path = f"/run/netns/{name}"
         taken[name] = _kernel(name) if netns.is_alive(path) else _leftover(path)
@@ -91,13 +94,12 @@ def _firewall() -> str:
 
 
 def _files() -> dict[str, list[str]]:
-    """Mode and content, for folders the mode."""
-    found = {}
+    """Mode and content; nothing of folders, but that they are there."""
+    found: dict[str, list[str]] = {}
     for folder in FOLDERS:
-        for path in [Path(folder), *sorted(Path(folder).rglob("*"))]:
-            if path.exists():
-                content = [] if path.is_dir() else [base64.b64encode(path.read_bytes()).decode()]
-                found[str(path)] = [stat.filemode(path.stat().st_mode), *content]
+        for path in sorted(Path(folder).rglob("*")):
+            content = base64.b64encode(path.read_bytes()).decode() if path.is_file() else ""
+            found[str(path)] = [stat.filemode(path.stat().st_mode), content] if path.is_file() else []
     return found
 
 

@@ -70,8 +70,9 @@ async def _carry_out(script: Mapping[str, Any], by: Sequence[str]) -> list[dict[
         if step["verb"] == "ADD" and answer["ok"]:
             results[attachment] = json.loads(answer["stdout"])
         answer["inside"] = step["type"] not in executables.ran
-        if step["verb"] not in _READING:
-            answer["state"] = state.take(script["sandboxes"])
+        # in a mixed script the first verb leaves what it leaves in one that is not
+        if step["verb"] not in _READING and (seen or len(by) == 1):
+            answer["state"] = state.take(script["sandboxes"], kernel=not script["ipam"])
         seen.append(answer)
     return seen
 

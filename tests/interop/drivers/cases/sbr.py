@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .case import ADD, CHECK, DEL, NETNS_GONE, Cases, command, conf, gateway, verb
+from ..case import ADD, CHECK, DEL, NETNS_GONE, Cases, command, conf, gateway, verb
 
 CASES = Cases()
 ADDRESSES = {
