@@ -11,6 +11,7 @@ from plurimus.adapters.rdmadevices import RdmaDevices
 from plurimus.core.config import DaemonConfig
 from plurimus.core.ports import AddressPools, Cluster, Plugins
 from plurimus.drivers.call import Driver
+from plurimus.drivers.hostdevice.driver import HostDevice
 from plurimus.drivers.hostlocal.driver import HostLocal
 from plurimus.drivers.inprocess import InProcess
 from plurimus.drivers.ipam import Ipam
@@ -52,6 +53,7 @@ def plugins(
 def drivers(root: Path, ipam: Ipam) -> dict[str, Driver]:
     """Every driver that needs no cluster, by the type it stands for; `root` is where this node's files are."""
     return {
+        "host-device": HostDevice(root, ipam),
         "host-local": HostLocal(root),
         "loopback": Loopback(),
         "rdma": Rdma(RdmaDevices(root), SavedDevices(root)),
