@@ -287,3 +287,9 @@ def test_pods_that_come_at_once_all_get_the_bridge() -> None:
         assert len(ports()) == len(names)
         for name in names:
             assert ping("10.6.0.1", name)
+
+
+def test_a_bridge_that_was_there_without_ports_is_known_by_its_mac() -> None:
+    ip("link", "add", BRIDGE, "address", "02:00:00:00:00:70", "type", "bridge")
+    assert add(GATEWAY)["interfaces"][0]["mac"] == details(BRIDGE)["address"] == "02:00:00:00:00:70"
+    assert details(BRIDGE)["linkinfo"]["info_data"]["bridge_id"] == "8000.2:0:0:0:0:70"

@@ -49,6 +49,19 @@ def flags(index: int, wanted: int) -> Request:
     return Request(f"setting flags {wanted:#x} of interface {index}", rt.RTM_NEWLINK, 0, payload)
 
 
+def macs(netlink: Netlink, index: int, wanted: bytes) -> list[Request]:
+    """What gives a bridge its MAC for good.
+
+    A bridge calls itself by its MAC, but one that never had a port does so only once that has changed.
+    """
+    what = f"bridge {index}"
+    known = netlink.read(what, rt.RTM_GETLINK, 0, rtbridge.get_bridge(index), rtbridge.identities)
+    if any(known) and not any(known[0]):
+        other = wanted[:-1] + bytes([wanted[-1] ^ 1])
+        return [mac(index, other), mac(index, wanted)]
+    return [mac(index, wanted)]
+
+
 def port(index: int, *, hairpin: bool, isolated: bool) -> Request:
     """What sets how frames leave by a port."""
     payload = rtbridge.set_port(index, hairpin=hairpin, isolated=isolated)

@@ -15,7 +15,7 @@ Step = Callable[[], Awaitable[object]]
 class Undo:
     """Takes back what an ADD has done, the last first, where the block ends by an error or a cancellation.
 
-    A step that fails meanwhile is a note on that error.
+    A step that fails meanwhile is a note on that error.  No cancellation keeps a step from being taken.
     """
 
     def __init__(self) -> None:
@@ -31,13 +31,25 @@ class Undo:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
+        if error is None or not self._steps:
             return
+        undoing = asyncio.ensure_future(self._take_back(error))
+        cancelled: asyncio.CancelledError | None = None
+        while not undoing.done():
+            try:
+                await asyncio.wait([undoing])
+            except asyncio.CancelledError as again:  # what is half undone is worse than what takes its time
+                cancelled = again
+        undoing.result()
+        if cancelled is not None:
+            raise cancelled
+
+    async def _take_back(self, error: BaseException) -> None:
         for step in reversed(self._steps):
             try:
                 await step()
-            except (PlurimusError, asyncio.CancelledError) as failure:
-                error.add_note(f"while undoing: {failure or 'cancelled'}")
+            except PlurimusError as failure:
+                error.add_note(f"while undoing: {failure}")
 
 
 async def take_all(*steps: Step) -> None:

@@ -9,7 +9,8 @@ import struct
 from collections.abc import Iterable, Iterator
 
 from plurimus.wire import rtnetlink as rt
-from plurimus.wire.netlink import attribute
+from plurimus.wire.netlink import U32, attribute, attributes
+from plurimus.wire.rtkinds import IFLA_INFO_DATA
 
 RTM_DELADDR = 21
 VLANS = range(1, 4095)
@@ -22,7 +23,9 @@ _IFLA_BRIDGE_FLAGS, _IFLA_BRIDGE_VLAN_INFO = 0, 2
 _MASTER = struct.pack("=H", 1)
 """The request is for the bridge, not for the port's own hardware."""
 _PVID, _UNTAGGED, _RANGE_BEGIN, _RANGE_END = 0x2, 0x4, 0x8, 0x10
+_IFLA_BR_BRIDGE_ID, _PRIORITY_SIZE = 11, 2
 _NESTED = 0x8000
+_SKIP_STATS = U32.pack(1 << 3)
 _VLAN_INFO = struct.Struct("=HH")
 
 
@@ -43,6 +46,25 @@ def join_vlans(index: int, untagged: int, tagged: Iterable[int]) -> bytes:
     for first, last in _ranges(tagged):
         entries += _range(first, last)
     return _vlans(index, entries)
+
+
+def get_bridge(index: int) -> bytes:
+    """RTM_GETLINK for one bridge."""
+    return rt.LINK.pack(0, 0, index, 0, 0) + attribute(rt.IFLA_EXT_MASK, _SKIP_STATS)
+
+
+def identities(payloads: Iterable[bytes]) -> list[bytes]:
+    """By which MAC each of the bridges in RTM_NEWLINK is known to others; all zeros before it had a port.
+
+    Raises:
+        WireError: the kernel would not send that.
+    """
+    found = []
+    for payload in payloads:
+        info = attributes(attributes(payload[rt.LINK.size :]).get(rt.IFLA_LINKINFO, b""))
+        identity = attributes(info.get(IFLA_INFO_DATA, b"")).get(_IFLA_BR_BRIDGE_ID, b"")
+        found.append(identity[_PRIORITY_SIZE:])
+    return found
 
 
 def dump_addresses(index: int, family: int) -> bytes:

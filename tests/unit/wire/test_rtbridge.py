@@ -10,6 +10,8 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
 from plurimus.wire import rtbridge
+from plurimus.wire import rtnetlink as rt
+from plurimus.wire.netlink import WireError, attribute
 
 from .test_rtnetlink import decoded
 
@@ -83,3 +85,26 @@ def test_the_addresses_of_one_interface_are_asked_for(index: int, family: int) -
     message = decoded(ifaddrmsg, rtbridge.dump_addresses(index, family))
     assert (message["index"], message["family"]) == (index, {4: 2, 6: 10}[family])
     assert (message["prefixlen"], message["flags"], message["scope"], message["attrs"]) == (0, 0, 0, [])
+
+
+@given(st.binary(min_size=6, max_size=6), st.integers(0, 0xFFFF))
+def test_a_bridge_calls_itself_by_a_mac(mac: bytes, priority: int) -> None:
+    info = attribute(1, b"bridge") + attribute(
+        2, attribute(1, bytes(4)) + attribute(11, priority.to_bytes(2, "big") + mac)
+    )
+    assert rtbridge.identities([rt.LINK.pack(0, 0, 7, 0, 0) + attribute(18, info)]) == [mac]
+    assert rtbridge.identities([rt.LINK.pack(0, 0, 7, 0, 0)]) == [b""]
+
+
+@given(INDEXES)
+def test_one_bridge_is_asked_for(index: int) -> None:
+    message = decoded(ifinfmsg, rtbridge.get_bridge(index))
+    assert (message["index"], message["family"], message.get_attr("IFLA_EXT_MASK")) == (index, 0, 8)
+
+
+@given(st.binary(max_size=60))
+def test_what_no_kernel_sends_is_a_wire_error_at_most(payload: bytes) -> None:
+    try:
+        rtbridge.identities([payload])
+    except WireError:
+        return

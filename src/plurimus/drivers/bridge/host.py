@@ -145,7 +145,7 @@ def _add_address(host: Netlink, index: int, name: str, wanted: rt.IPInterface, *
     for each in unwanted:
         _unless(errno.EADDRNOTAVAIL, host, bridges.no_address(index, each))
     # pinned first: whoever finds the address finds the MAC, too
-    host.change_all([bridges.mac(index, _pinned(_there(host.mac(name), name)))])
+    host.change_all(bridges.macs(host, index, _pinned(_there(host.mac(name), name))))
     _unless(errno.EEXIST, host, bridges.address(index, wanted))
 
 
