@@ -261,6 +261,29 @@ def test_what_cannot_be_routed_is_refused_and_nothing_done(twins: None, given: d
     assert state(OURS) == before
 
 
+def test_an_add_that_fails_half_way_leaves_no_rule(twins: None) -> None:
+    """The second gateway cannot be reached, when the first address has its rule already."""
+    given = conf("10.0.1.2/24", "10.0.9.2/24")
+    address(OURS, "net1", "10.0.1.2/24")
+    with pytest.raises(AttachmentError, match=r"adding route default via 10\.0\.9\.1"):
+        ours("ADD", given)
+    assert rules(OURS) == set()
+    assert "10.0.1.0/24" in ip("route", "show", namespace=path(OURS))
+    assert ip("route", "show", "table", "100", namespace=path(OURS)) == ""
+
+
+def test_a_second_add_with_a_table_makes_a_second_rule(twins: None) -> None:
+    """As the plugin's; DEL takes both away."""
+    given = conf("10.0.1.2/24", table=7000)
+    for name in (OURS, THEIRS):
+        address(name, "net1", "10.0.1.2/24")
+    for _ in range(2):
+        assert ours("ADD", given) == theirs("ADD", given)
+    assert state(OURS) == state(THEIRS)
+    ours("DEL", given)
+    assert rules(OURS) == set()
+
+
 def test_an_interface_that_is_not_there_is_an_error(twins: None) -> None:
     with pytest.raises(AttachmentError, match="interface net7 is not in the sandbox"):
         ours("ADD", conf("10.0.1.2/24", ifname="net7"), "net7")

@@ -21,6 +21,7 @@ from plurimus.adapters.netlink import Netlink
 from plurimus.cni.errors import AttachmentError, ConfigError
 from plurimus.cni.result import Result
 from plurimus.drivers.call import Call, Driver
+from plurimus.drivers.steps import Undo
 from plurimus.drivers.threads import in_thread
 from plurimus.wire import rtnetlink as rt
 from plurimus.wire.rtrules import Rule, WholeRoute
@@ -48,6 +49,8 @@ class _Wanted(msgspec.Struct, frozen=True):
 class Sbr(Driver):
     """Waits `timeout` seconds for others that change rules in the same namespace."""
 
+    keys = ("table", "gateways", "addSourceHints")
+
     def __init__(self, timeout: float = _LOCK_TIMEOUT) -> None:
         self._timeout = timeout
 
@@ -62,7 +65,9 @@ class Sbr(Driver):
                 else:
                     _move(door, call.ifname, wanted, keep=settings.add_source_hints)
 
-        await in_thread(work)
+        async with Undo() as undo:
+            undo.add(lambda: self.delete(call))
+            await in_thread(work)
         return result
 
     async def delete(self, call: Call) -> None:
