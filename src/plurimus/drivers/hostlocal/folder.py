@@ -147,7 +147,7 @@ class OpenFolder:
     def owned(self, content: bytes) -> list[str]:
         """The files that are leases with that content, now."""
         found = self._read().of(content)
-        if any(known.read(self._handle, name) != content for name in found):  # somebody wrote to one
+        if any(known.lease(self._handle, name) != content for name in found):  # somebody wrote to one
             found = self._read(anew=True).of(content)
         return sorted(found)
 

@@ -30,7 +30,7 @@ class Known:
             for entry in entries:
                 self.names.add(entry.name)
                 if _may_be_lease(entry.name) and entry.is_file(follow_symlinks=False):
-                    content = read(folder, entry.name)
+                    content = lease(folder, entry.name)
                     if content is not None:
                         self.add(entry.name, content)
 
@@ -54,8 +54,14 @@ class Known:
                 del self._of[content]
 
 
-def read(folder: int, name: str) -> bytes | None:
+def lease(folder: int, name: str) -> bytes | None:
     """What a file in `folder` has between white space; None where there is no regular file that can be read."""
+    content = read(folder, name)
+    return None if content is None else content.strip()
+
+
+def read(folder: int, name: str) -> bytes | None:
+    """What a file in `folder` has; None where there is no regular file that can be read."""
     try:
         handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except OSError:
@@ -66,7 +72,7 @@ def read(folder: int, name: str) -> bytes | None:
         return None
     finally:
         os.close(handle)
-    return None if content is None or len(content) > _MOST else content.strip()
+    return None if content is None or len(content) > _MOST else content
 
 
 def _may_be_lease(name: str) -> bool:
