@@ -3,9 +3,10 @@
 The CNI specification has operations on one container follow each other.  Side by side go only networks
 whose plugins are known to touch no more of the sandbox than the interface they make, and which
 lead to different destinations, since of two routes to one destination the earlier counts.  Networks of
-one name share host-local's leases, whose addresses go round, and so go one after another.  Any other
-attachment waits for all before it, and all behind it wait for it: the outcome is the same as one after
-another.
+one name share host-local's leases, whose addresses go round, and so go one after another.  Plugins that
+take the next free routing table wait for their turn, while those before them in their chains do not.  Any
+other attachment waits for all before it, and all behind it wait for it: the outcome is the same as one
+after another.
 
 CNI spec, "Lifecycle & Ordering".
 """
@@ -25,7 +26,8 @@ _PLUGINS = frozenset(
     {"bandwidth", "bridge", "dummy", "firewall", "host-device", "ib-sriov", "ipvlan", "macvlan", "portmap", "ptp",
      "rdma", "sriov", "tap", "tuning", "vlan"}
 )  # fmt: skip
-"""Not sbr and vrf, which take the next free routing table of the sandbox."""
+_IN_TURN = frozenset({"sbr", "vrf"})
+"""They take the next free routing table of the sandbox, and make rules whose order the kernel chooses."""
 _IPAM = frozenset({"", "host-local", "static", "whereabouts"})
 """What gives addresses and routes that stand in the configuration."""
 _OWN_SYSCTL = re.compile(r"net[./]ipv[46][./](?:conf|neigh)[./]IFNAME[./]\w+")
@@ -39,13 +41,24 @@ def groups(attachments: Iterable[Attachment]) -> list[Group]:
     taken: set[str] | None = None
     for attachment in attachments:
         wanted = _destinations(attachment)
-        if taken is not None and wanted is not None and taken.isdisjoint(wanted):
-            found[-1] += (attachment,)
-            taken |= wanted
-        else:
+        if taken is None or wanted is None or taken & wanted or _share_tables((*found[-1], attachment)):
             found.append((attachment,))
             taken = None if wanted is None else set(wanted)
+        else:
+            found[-1] += (attachment,)
+            taken |= wanted
     return found
+
+
+def in_turn(plugin: PluginConf) -> bool:
+    """Whether the plugin is to wait until all attachments before its own have ended, in their group."""
+    return plugin["type"] in _IN_TURN
+
+
+def _share_tables(group: Group) -> bool:
+    """Whether one takes a free table, and a route of one names a table, which may be that."""
+    plugins = [plugin for attachment in group for plugin in attachment.config.plugins]
+    return any(map(in_turn, plugins)) and any(route.get("table") for plugin in plugins for route in _routes(plugin))
 
 
 def _destinations(attachment: Attachment) -> set[str] | None:
@@ -68,7 +81,7 @@ def _destinations(attachment: Attachment) -> set[str] | None:
 
 def _touches_its_own(plugin: PluginConf) -> bool:
     ipam = plugin.get("ipam") or {}
-    if plugin["type"] not in _PLUGINS or not isinstance(ipam, Mapping) or ipam.get("type", "") not in _IPAM:
+    if plugin["type"] not in _PLUGINS | _IN_TURN or not isinstance(ipam, Mapping) or ipam.get("type", "") not in _IPAM:
         return False
     if gojson.fold(plugin, ("linkInContainer",)).get("linkInContainer"):
         return False  # it is made on an interface of the sandbox
@@ -92,9 +105,13 @@ def _prefixes(plugin: PluginConf) -> Iterator[str]:
     if plugin.get("isDefaultGateway"):
         yield from ("0.0.0.0/0", "::/0")
     yield from _subnets(plugin)
-    ipam: Mapping[str, Any] = plugin.get("ipam") or {}
-    yield from (route["dst"] for route in ipam.get("routes") or ())
+    yield from (route["dst"] for route in _routes(plugin))
     yield from _cni_args(plugin).get("ips") or ()
+
+
+def _routes(plugin: PluginConf) -> Sequence[Mapping[str, Any]]:
+    ipam: Mapping[str, Any] = plugin.get("ipam") or {}
+    return ipam.get("routes") or ()
 
 
 def subnets(plugin: PluginConf) -> list[str]:

@@ -14,6 +14,7 @@ import contextlib
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -24,7 +25,7 @@ from plurimus.core.plan import Attachment, Plan
 from plurimus.core.ports import DeviceInfos, Kernel, PodFolders, Records
 from plurimus.node import deviceinfo, rdmafacts
 from plurimus.node.chain import Chain
-from plurimus.node.together import in_order, to_the_end
+from plurimus.node.together import Turn, in_turns, to_the_end
 
 _log = structlog.get_logger(__name__)
 
@@ -81,7 +82,7 @@ class Attacher:
         results: list[Result] = []
         for group in self._groups(plan.attachments):
             await self.cache()
-            results += await in_order([self._add(plan, attachment) for attachment in group])
+            results += await in_turns([partial(self._add, plan, attachment) for attachment in group])
         return results
 
     async def settle_routes(self, plan: Plan, results: Sequence[Result]) -> list[Result]:
@@ -135,8 +136,8 @@ class Attacher:
             await self.cache()  # what is made is deleted with its result
         gone = await self._delete_links(plan, attachments)
         for group in reversed(self._groups(attachments)):
-            works = [self._delete(plan, each, is_gone=each.ifname in gone) for each in reversed(group)]
-            tried = await in_order(works)
+            works = [partial(self._delete, plan, each, is_gone=each.ifname in gone) for each in reversed(group)]
+            tried = await in_turns(works)
             outcomes += [outcome for outcome in tried if outcome is not None]
         return tuple(attachment for attachment, _ in reversed(outcomes)), [error for _, error in outcomes]
 
@@ -162,13 +163,13 @@ class Attacher:
     def _groups(self, attachments: Sequence[Attachment]) -> list[order.Group]:
         return order.groups(attachments) if self._side_by_side else [(attachment,) for attachment in attachments]
 
-    async def _add(self, plan: Plan, attachment: Attachment) -> Result:
+    async def _add(self, plan: Plan, attachment: Attachment, turn: Turn) -> Result:
         self._begun.add(attachment.ifname)
         self._running += 1
         with _logged(attachment):
             try:
                 await deviceinfo.hand_over(self._infos, attachment)
-                made = await self._chain.add(plan, attachment)
+                made = await self._chain.add(plan, attachment, turn)
                 self._made.append((plan, attachment, made))
             except PlurimusError as error:
                 raise error.about(_subject(plan, attachment, "adding")) from None
@@ -190,12 +191,12 @@ class Attacher:
             return ()
 
     async def _delete(
-        self, plan: Plan, attachment: Attachment, *, is_gone: bool
+        self, plan: Plan, attachment: Attachment, turn: Turn, *, is_gone: bool
     ) -> tuple[Attachment, PlurimusError] | None:
         """What failed, and why; None for success."""
         with _logged(attachment):
             try:
-                await self._chain.delete(plan, attachment, is_gone=is_gone)
+                await self._chain.delete(plan, attachment, turn, is_gone=is_gone)
             except PlurimusError as error:
                 failure = error.about(_subject(plan, attachment, "deleting"))
                 _log.error("detaching failed", code=failure.code, error=str(failure))

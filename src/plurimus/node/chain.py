@@ -16,8 +16,10 @@ from plurimus.cni.cache import CachedAttachment
 from plurimus.cni.conf import NetworkConfig, PluginConf
 from plurimus.cni.errors import Code, PlurimusError, RequestError
 from plurimus.cni.result import Result
+from plurimus.core import order
 from plurimus.core.plan import Attachment, Plan
 from plurimus.core.ports import Plugins, Results
+from plurimus.node.together import Turn
 
 PASSTHRU = "passthru"
 """The head of an auxiliary chain: an empty result and nothing else, so no process is started for it."""
@@ -43,8 +45,8 @@ class Chain:
             except PlurimusError as error:
                 raise _of_plugin(error, config, plugin, "add") from None
 
-    async def add(self, plan: Plan, attachment: Attachment) -> Result:
-        """Attach; the caller caches the result.
+    async def add(self, plan: Plan, attachment: Attachment, turn: Turn | None = None) -> Result:
+        """Attach; the caller caches the result.  What `turn` waits for is waited for by plugins that go in turn.
 
         Raises:
             AttachmentError: the plugin's own; for a list the message names the plugin.
@@ -52,6 +54,7 @@ class Chain:
         config, env = attachment.config, self._environment("ADD", plan, attachment)
         made, previous = Result(config.cni_version), None
         for plugin in config.plugins:
+            await _waited(plugin, turn)
             told = await self._run(config, plugin, env, "add", attachment.capability_args, previous)
             made = told if isinstance(told, Result) else result.parse(told, default_version=config.cni_version)
             if plugin is not config.plugins[-1]:
@@ -80,7 +83,9 @@ class Chain:
         made = [kind for kind in kinds if kind]
         return made[0] if len(made) == 1 and None not in kinds else ""
 
-    async def delete(self, plan: Plan, attachment: Attachment, *, is_gone: bool = False) -> None:
+    async def delete(
+        self, plan: Plan, attachment: Attachment, turn: Turn | None = None, *, is_gone: bool = False
+    ) -> None:
         """Detach, plugins in reverse order up to the first failure; the cached result goes on success.
 
         `is_gone` says that the interface is, so its plugins are called as where the namespace has ended.
@@ -90,6 +95,7 @@ class Chain:
             env["CNI_NETNS"] = ""
         previous = await self._cached(plan, attachment) if version.parse(config.cni_version) >= (0, 4, 0) else None
         for plugin in reversed(config.plugins):
+            await _waited(plugin, turn)
             await self._run(config, plugin, env, "delete", attachment.capability_args, previous)
         await self._results.remove(config.name, plan.container_id, attachment.ifname)
 
@@ -170,6 +176,11 @@ class Chain:
             "CNI_IFNAME": attachment.ifname,
             "CNI_ARGS": args.format_args(attachment.args),
         }
+
+
+async def _waited(plugin: PluginConf, turn: Turn | None) -> None:
+    if turn is not None and order.in_turn(plugin):
+        await turn()
 
 
 def _executed(config: NetworkConfig) -> list[PluginConf]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 A = TypeVar("A")
 B = TypeVar("B")
+
+Turn = Callable[[], Awaitable[None]]
 
 
 async def in_order(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
@@ -34,6 +36,23 @@ async def in_order(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
             failures[0].add_note(f"beside it: {other}")
         raise failures[0]
     return [task.result() for task in tasks]
+
+
+async def in_turns(works: Sequence[Callable[[Turn], Coroutine[Any, Any, T]]]) -> list[T]:
+    """`in_order`, where each may wait, by what it is given, until all before it have ended, however they did."""
+    ended = [asyncio.Event() for _ in works]
+
+    async def run(index: int) -> T:
+        async def turn() -> None:
+            for event in ended[:index]:
+                await event.wait()
+
+        try:
+            return await works[index](turn)
+        finally:
+            ended[index].set()
+
+    return await in_order([run(index) for index in range(len(works))])
 
 
 async def both(first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B]) -> tuple[A, B]:

@@ -95,8 +95,6 @@ def test_an_address_the_runtime_names_is_the_destination_of_all_it_names_it_to()
     "plugin",
     [
         pytest.param({"type": "our-own"}, id="a-plugin-nobody-knows"),
-        pytest.param({"type": "sbr"}, id="sbr-takes-the-next-table"),
-        pytest.param({"type": "vrf"}, id="vrf-takes-the-next-table"),
         pytest.param({"type": "macvlan", "ipam": {"type": "dhcp"}}, id="routes-known-to-dhcp-only"),
         pytest.param({"type": "tuning", "sysctl": {"net.ipv4.conf.all.arp_ignore": "1"}}, id="sysctls-of-the-pod"),
         pytest.param({"type": "macvlan", "ipam": {"type": "static", "addresses": "wrong"}}, id="malformed"),
@@ -124,6 +122,28 @@ def test_kernel_parameters_of_its_own_interface_are_nobody_elses() -> None:
         "sysctl": {"net.ipv4.conf.IFNAME.arp_ignore": "1", "net/ipv6/neigh/IFNAME/mcast_solicit": "1"},
     }
     assert names(attachment("net1", RAILS[0], own), attachment("net2", RAILS[1], own)) == ["net1+net2"]
+
+
+@pytest.mark.parametrize("kind", ["sbr", "vrf"])
+def test_who_takes_the_next_table_goes_in_turn_beside_the_others(kind: str) -> None:
+    chains = [[rail, {"type": kind}] for rail in RAILS]
+    assert names(*(attachment(f"net{number}", *chain) for number, chain in enumerate(chains))) == [
+        "net0+net1+net2+net3"
+    ]
+    assert [order.in_turn(plugin) for plugin in conf.parse({"name": "n", "plugins": chains[0]}).plugins] == [
+        False,
+        True,
+    ]
+
+
+@pytest.mark.parametrize("kind", ["sbr", "vrf"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_table_that_is_named_is_not_taken_by_another_meanwhile(kind: str, first: bool) -> None:
+    naming = attachment("net1", macvlan(subnet="10.0.1.0/24", routes=[{"dst": "10.1.0.0/16", "table": 100}]))
+    taking = attachment("net2", RAILS[2], {"type": kind})
+    pair = [naming, taking] if first else [taking, naming]
+    assert names(*pair) == [one.ifname for one in pair]
+    assert names(naming, attachment("net3", RAILS[3])) == ["net1+net3"]
 
 
 @given(st.lists(st.sampled_from([*RAILS, {"type": "sbr"}, {"type": "macvlan"}]), max_size=8), st.booleans())

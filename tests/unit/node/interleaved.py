@@ -116,7 +116,8 @@ class Plugins(FakePlugins):
     """Plugins that share a kernel and a store of addresses, in which it shows who came first.
 
     A subnet's lowest free address is given; of two routes to one destination the earlier stays; what looks at
-    the sandbox tells which interfaces it found.  One that fails leaves its interface, its address and its routes.
+    the sandbox tells which interfaces it found, and `sbr` which routing table was free.  One that fails leaves its
+    interface, its address and its routes.
     """
 
     def __init__(self, gates: Gates) -> None:
@@ -126,6 +127,8 @@ class Plugins(FakePlugins):
         self.addresses: dict[str, list[str]] = {}
         self.table: list[tuple[str, str]] = []
         """Destination and interface of each route, in the order they were made."""
+        self.tables: list[str] = []
+        """Which interface has which table: the number is the place."""
 
     async def run(self, kind: str, *, env: Any, stdin: bytes, search: Sequence[str]) -> bytes:
         call = Call(kind, dict(env), json.loads(stdin), tuple(search))
@@ -152,6 +155,8 @@ class Plugins(FakePlugins):
         self.table += [(route["dst"], call.ifname) for route in routes]
         if routes:
             made["routes"] = routes
+        if call.kind == "sbr":
+            made["dns"] = {"search": [str(self._take(self.tables, call.ifname))]}
         await self._gates.step(f"ADD {call.ifname}")
         if call.kind == "watcher" or call.conf.get("linkInContainer"):
             made["dns"] = {"search": seen}
@@ -161,15 +166,20 @@ class Plugins(FakePlugins):
         return {"name": call.ifname, "sandbox": call.env["CNI_NETNS"], "mac": "02:00:00:00:00:01"}
 
     def _address(self, subnet: str, ifname: str) -> str:
-        held = self.addresses.setdefault(subnet, [])
+        at = self._take(self.addresses.setdefault(subnet, []), ifname)
+        return f"{subnet.rpartition('.')[0]}.{at + 1}/24"
+
+    @staticmethod
+    def _take(held: list[str], ifname: str) -> int:
+        """The lowest place that is free, which is then the interface's."""
         at = held.index("") if "" in held else len(held)
         held[at : at + 1] = [ifname]
-        return f"{subnet.rpartition('.')[0]}.{at + 1}/24"
+        return at
 
     def _remove(self, call: Call) -> None:
         self.attached = {there for there in self.attached if there[2] != call.ifname}
         self.table = [route for route in self.table if route[1] != call.ifname]
-        for held in self.addresses.values():
+        for held in (self.tables, *self.addresses.values()):
             held[:] = ["" if owner == call.ifname else owner for owner in held]
 
     def leads(self) -> dict[str, str]:
@@ -177,9 +187,9 @@ class Plugins(FakePlugins):
         return dict(reversed(self.table))
 
     def there(self) -> set[str]:
-        """The interfaces in the kernel, and those whose address is not given back."""
+        """The interfaces in the kernel, and those whose address or table is not given back."""
         return {ifname for _, _, ifname in self.attached} | {
-            owner for held in self.addresses.values() for owner in held if owner
+            owner for held in (self.tables, *self.addresses.values()) for owner in held if owner
         }
 
     def held(self) -> dict[str, list[str]]:

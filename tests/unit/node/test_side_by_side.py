@@ -32,7 +32,7 @@ NETWORK = st.fixed_dictionaries(
         "subnet": st.sampled_from(["10.1.0.0/24", "10.2.0.0/24", "10.3.0.0/24", "10.4.0.0/24", ""]),
         "ipam": seldom("dhcp", "host-local", "whereabouts"),
         "routes": st.sampled_from([[], ["10.8.0.0/16"], ["10.9.0.0/16"], ["0.0.0.0/0", "10.8.0.0/16"]]),
-        "chained": seldom("watcher", "", "tuning", "portmap"),
+        "chained": seldom("watcher", "", "tuning", "portmap", "sbr", "sbr"),
         "linkInContainer": seldom(True, False),
     }
 )  # fmt: skip
@@ -109,6 +109,23 @@ def test_whatever_ends_first_an_add_comes_out_as_one_after_another(folder: Path,
     assert made == wanted
     assert beside.remains() == apart.remains()
     event(f"{len(plan['networks'])} networks")
+    assert told(beside.run("DEL", Choices(seed))) == Outcome()
+    assert is_clean(beside)
+
+
+@settings(max_examples=20)
+@given(st.lists(st.sampled_from(["sbr", "sbr", ""]), min_size=2, max_size=4), SEED)
+def test_tables_are_taken_in_the_order_of_the_plan_whoever_gets_there_first(
+    folder: Path, chained: list[str], seed: int
+) -> None:
+    """Each on a rail of its own, so that only the tables could tell."""
+    usual = {"type": "macvlan", "ipam": "whereabouts", "routes": [], "linkInContainer": False}
+    networks = [{**usual, "subnet": f"10.{n}.0.0/24", "chained": kind} for n, kind in enumerate(chained, 1)]
+    plan: Plan = {"networks": networks, "default route": None, "chain": ""}
+    apart, beside = (make(plan, folder, side_by_side=at_once) for at_once in (False, True))
+    assert beside.run("ADD", Choices(seed)) == apart.run("ADD", Choices(0))
+    assert beside.remains() == apart.remains()
+    assert beside.plugins.tables == [f"net{n}" for n, kind in enumerate(chained, 1) if kind]
     assert told(beside.run("DEL", Choices(seed))) == Outcome()
     assert is_clean(beside)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plurimus.node.together import in_order, to_the_end
+from plurimus.node.together import Turn, in_order, in_turns, to_the_end
 
 
 class Failed(Exception):
@@ -96,3 +97,56 @@ async def test_work_that_must_end_says_how_it_ended() -> None:
     task.cancel()
     with pytest.raises(Failed):
         await task
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.booleans()), min_size=1, max_size=8))
+async def test_who_waits_for_its_turn_goes_on_once_all_before_it_have_ended(
+    shape: list[tuple[int, bool, bool]],
+) -> None:
+    works = Works()
+
+    async def one(number: int, turn: Turn) -> int:
+        turns, waits, fails = shape[number]
+        if waits:
+            await turn()
+            assert set(range(number)) <= set(works.ended)
+        return await works.one(number, turns, fails=fails)
+
+    failing = [number for number, (_, _, fails) in enumerate(shape) if fails]
+    if failing:
+        with pytest.raises(Failed) as raised:
+            await in_turns([partial(one, number) for number in range(len(shape))])
+        assert raised.value.args == (failing[0],)
+    else:
+        assert await in_turns([partial(one, number) for number in range(len(shape))]) == list(range(len(shape)))
+    assert sorted(works.ended) == list(range(len(shape)))
+
+
+async def test_who_does_not_wait_for_its_turn_runs_beside_the_others() -> None:
+    barrier = asyncio.Barrier(3)
+
+    async def one(turn: Turn) -> int:
+        await barrier.wait()
+        await turn()
+        return barrier.n_waiting
+
+    assert await in_turns([one] * 3) == [0, 0, 0]
+
+
+async def test_a_cancelled_group_ends_although_some_wait_for_their_turn() -> None:
+    ended: list[int] = []
+
+    async def one(number: int, turn: Turn) -> None:
+        try:
+            await turn()
+            await asyncio.Event().wait()
+        finally:
+            ended.append(number)
+
+    task = asyncio.create_task(in_turns([partial(one, number) for number in range(3)]))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert sorted(ended) == [0, 1, 2]
