@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,12 @@ from plurimus.adapters import netns
 from .daemon import Node
 from .runtime import Sandbox
 from .scripts import calls, recorder
+
+
+@pytest.fixture(scope="module")
+def node_config() -> dict[str, Any]:
+    """An executable for macvlan, which can be missing."""
+    return {"executables": ["macvlan"]}
 
 
 def sandbox(node: Node) -> Sandbox:

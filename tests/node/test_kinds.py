@@ -140,7 +140,7 @@ def test_an_ipvlan_behind_a_plugin_with_other_than_one_interface_needs_a_master(
     ("driver", "wanted", "words"),
     [
         (Vlan, conf("vlan", **TYPE), "'master' is missing"),
-        (Vlan, conf("vlan", master="rail9", **TYPE), "'master' is 'rail9', and no interface of this node"),
+        (Vlan, conf("vlan", master="rail9", **TYPE), "'master' is 'rail9': Link not found on this node"),
         (Vlan, conf("vlan", master="rail0", vlanId=4095, **TYPE), "'vlanId' is 4095, expected 0 to 4094"),
         (Vlan, conf("vlan", master="rail0", vlanId=-1, **TYPE), "'vlanId' is -1"),
         (Vlan, conf("vlan", master="rail0", mtu=1601, **TYPE), "'mtu' is 1601, expected 0 to 1600"),

@@ -110,7 +110,7 @@ def test_the_capability_comes_before_the_argument_and_that_before_the_configurat
 def test_the_interface_of_the_default_route_is_the_master_where_none_is_named() -> None:
     wanted = {key: value for key, value in conf().items() if key != "master"}
     driver = Macvlan(Giver().ipam)
-    with pytest.raises(AttachmentError, match=r"this node has no default route .* name one by 'master'"):
+    with pytest.raises(AttachmentError, match=r"no default route on this node .* name one by 'master'"):
         ours(driver, "ADD", wanted)
     with pytest.raises(AttachmentError, match="no default route") as unready:
         ours(driver, "STATUS", wanted)
@@ -131,7 +131,7 @@ def test_a_master_in_the_pod_is_looked_for_there() -> None:
     assert (there()["link"], "link_netnsid" in there()) == ("eth0", False)
     driver = Macvlan(Giver().ipam)
     ours(driver, "CHECK", conf(**wanted, prevResult=made))
-    with pytest.raises(AttachmentError, match=f"'master' is 'rail0', and no interface of the pod's {path(OURS)}"):
+    with pytest.raises(AttachmentError, match=f"'master' is 'rail0': Link not found in {path(OURS)}"):
         ours(driver, "ADD", conf(linkInContainer=True), "net2")
     ours(driver, "STATUS", conf(**wanted))
 
@@ -153,7 +153,7 @@ def test_a_master_is_found_by_a_long_name_too() -> None:
         ({"bcqueuelen": 2**32}, "'bcqueuelen' is 4294967296"),
         ({"mac": "zz"}, "MAC 'zz' is none"),
         ({"mac": "01:00:00:00:00:01"}, "is a group's"),
-        ({"master": "rail9"}, "'master' is 'rail9', and no interface of this node is called so"),
+        ({"master": "rail9"}, "'master' is 'rail9': Link not found on this node"),
         ({"mtu": "1400"}, "network configuration 'rail': .*mtu"),
     ],
 )

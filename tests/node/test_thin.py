@@ -20,10 +20,10 @@ from .thin import ThinNode
 
 
 @pytest.fixture(scope="module")
-def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThinNode]:
+def shared_node(tmp_path_factory: pytest.TempPathFactory, node_config: dict[str, Any]) -> Iterator[ThinNode]:
     if os.geteuid() != 0:
         pytest.fail("this test needs root: it makes network namespaces; run `make test` as root")
-    with ThinNode(tmp_path_factory.mktemp("node")) as node:
+    with ThinNode(tmp_path_factory.mktemp("node"), **node_config) as node:
         yield node
 
 

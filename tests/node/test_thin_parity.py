@@ -11,6 +11,7 @@ from .test_default_route import (
     test_networks_nobody_spoke_of_lose_their_default_routes_too,
 )
 from .test_delete import (
+    node_config,
     test_a_missing_plugin_keeps_its_network_on_record_and_no_other,
     test_a_torn_record_is_set_aside_and_the_cached_results_are_used,
     test_the_cluster_may_not_answer,

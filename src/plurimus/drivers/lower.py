@@ -61,8 +61,8 @@ async def find(call: Call, name: str, *, in_pod: bool) -> Master:
     """
     if not in_pod and 0 < len(name) <= _LONGEST_NAME:
         with Netlink.open() as netlink:  # no request, so nobody is waited for
-            return _named(netlink, call, name, "this node")
-    place = f"the pod's {call.netns}" if in_pod else "this node"
+            return _named(netlink, call, name, "on this node")
+    place = f"in {call.netns}" if in_pod else "on this node"
 
     def work() -> Master:
         with Netlink.open(call.netns if in_pod else None) as netlink:
@@ -78,9 +78,7 @@ def _named(netlink: Netlink, call: Call, name: str, place: str) -> Master:
     else:
         index, mtu = netlink.index(name), netlink.mtu(name)
     if index is None or mtu is None:
-        raise AttachmentError(
-            f"network {call.network!r}: 'master' is {name!r}, and no interface of {place} is called so"
-        )
+        raise AttachmentError(f"network {call.network!r}: 'master' is {name!r}: Link not found {place}")
     return Master(name, index, mtu)
 
 
@@ -89,7 +87,7 @@ def _default(netlink: Netlink, call: Call, place: str) -> Master:
         if route.is_default and route.oif is not None and (found := links.device(netlink, route.oif)) is not None:
             return Master(found.name, found.link.index, found.link.mtu)
     raise AttachmentError(
-        f"network {call.network!r}: {place} has no default route whose interface could be the master; "
+        f"network {call.network!r}: no default route {place} has an interface that could be the master; "
         "name one by 'master'"
     )
 

@@ -11,11 +11,14 @@ from plurimus.adapters.rdmadevices import RdmaDevices
 from plurimus.core.config import DaemonConfig
 from plurimus.core.ports import AddressPools, Cluster, Plugins
 from plurimus.drivers.call import Driver
+from plurimus.drivers.dummy import Dummy
 from plurimus.drivers.hostdevice.driver import HostDevice
 from plurimus.drivers.hostlocal.driver import HostLocal
 from plurimus.drivers.inprocess import InProcess
 from plurimus.drivers.ipam import Ipam
+from plurimus.drivers.ipvlan import Ipvlan
 from plurimus.drivers.loopback import Loopback
+from plurimus.drivers.macvlan import Macvlan
 from plurimus.drivers.options import Unknown
 from plurimus.drivers.rdma.driver import Rdma
 from plurimus.drivers.rdma.state import SavedDevices
@@ -23,6 +26,7 @@ from plurimus.drivers.sbr import Sbr
 from plurimus.drivers.sriov.driver import Sriov
 from plurimus.drivers.static import Static
 from plurimus.drivers.tuning.driver import Tuning
+from plurimus.drivers.vlan import Vlan
 from plurimus.drivers.whereabouts.driver import Whereabouts
 from plurimus.node.late import NODE_NAME
 
@@ -53,12 +57,16 @@ def plugins(
 def drivers(root: Path, ipam: Ipam) -> dict[str, Driver]:
     """Every driver that needs no cluster, by the type it stands for; `root` is where this node's files are."""
     return {
+        "dummy": Dummy(ipam),
         "host-device": HostDevice(root, ipam),
         "host-local": HostLocal(root),
+        "ipvlan": Ipvlan(ipam),
         "loopback": Loopback(),
+        "macvlan": Macvlan(ipam),
         "rdma": Rdma(RdmaDevices(root), SavedDevices(root)),
         "sbr": Sbr(),
         "sriov": Sriov(root, ipam),
         "static": Static(),
         "tuning": Tuning(root),
+        "vlan": Vlan(ipam),
     }

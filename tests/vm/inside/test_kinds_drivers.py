@@ -75,7 +75,7 @@ def facts(namespace: str) -> dict[str, Any]:
 def test_the_interface_is_the_plugins_and_either_deletes_what_the_other_made(
     card: Card, wanted: dict[str, Any]
 ) -> None:
-    whole, driver = conf(card, **wanted), DRIVERS[wanted["type"]](giver().ipam)
+    whole, driver = wanted | conf(card, wanted["type"]), DRIVERS[wanted["type"]](giver().ipam)
     printed = json.loads(theirs("ADD", whole | STATIC))
     seen = facts(THEIRS)
     ours(driver, "DEL", whole, name=THEIRS)  # before ours is made: of a VLAN there can be one
