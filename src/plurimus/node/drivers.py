@@ -27,6 +27,7 @@ from plurimus.drivers.sriov.driver import Sriov
 from plurimus.drivers.static import Static
 from plurimus.drivers.tuning.driver import Tuning
 from plurimus.drivers.vlan import Vlan
+from plurimus.drivers.vrf import Vrf
 from plurimus.drivers.whereabouts.driver import Whereabouts
 from plurimus.node.late import NODE_NAME
 
@@ -68,5 +69,6 @@ def drivers(root: Path, ipam: Ipam) -> dict[str, Driver]:
         "sriov": Sriov(root, ipam),
         "static": Static(),
         "tuning": Tuning(root),
+        "vrf": Vrf(),
         "vlan": Vlan(ipam),
     }
