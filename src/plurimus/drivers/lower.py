@@ -6,7 +6,6 @@ Plugins spec sections 5 to 8.
 from __future__ import annotations
 
 import errno
-import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ import msgspec
 
 from plurimus.adapters import links, netns
 from plurimus.adapters.netlink import Netlink, NetlinkError
+from plurimus.cni import macs
 from plurimus.cni.errors import AttachmentError, Code, ConfigError, RequestError
 from plurimus.cni.result import DNS, Interface, Result
 from plurimus.drivers import addressing
@@ -28,7 +28,7 @@ from plurimus.wire.rtkinds import NewLink
 
 MOST_MTU = 65535
 _LONGEST_NAME = 15
-_MAC = re.compile(r"([0-9a-f]{2}([:-])){5}[0-9a-f]{2}|([0-9a-f]{4}\.){2}[0-9a-f]{4}")
+_OCTETS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +159,15 @@ def asked_mac(call: Call, text: str, *, own: str) -> bytes:
     if not text:
         return b""
     error = ConfigError if text == own else RequestError
-    if not _MAC.fullmatch(text.lower()):
-        raise error(f"network {call.network!r}: MAC {text!r} is none; expected six octets, as 02:00:00:00:00:01")
-    packed = bytes.fromhex(re.sub(r"[:.-]", "", text))
-    if packed[0] & 1 or not any(packed):
-        raise error(f"network {call.network!r}: MAC {text!r} cannot be an interface's; it is a group's, or all zeros")
+    try:
+        packed = macs.packed(text)
+    except ValueError as reason:
+        raise error(f"network {call.network!r}: {reason}") from reason
+    if len(packed) != _OCTETS or packed[0] & 1 or not any(packed):
+        raise error(
+            f"network {call.network!r}: MAC {text!r} cannot be this interface's: it is a group's, all zeros, or has "
+            f"other than {_OCTETS} octets"
+        )
     return packed
 
 
