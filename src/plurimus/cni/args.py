@@ -5,6 +5,7 @@ CNI spec, "Parameters"; spec sections 1.2, 4.7 and 6.1.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -108,6 +109,7 @@ def ifname_problem(name: str) -> str:
     return ""
 
 
+@functools.lru_cache(maxsize=64)
 def parse_args(text: str) -> Pairs:
     """CNI_ARGS, `K=V;K=V`, as pairs in the order given.
 

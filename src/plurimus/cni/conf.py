@@ -9,8 +9,9 @@ CNI spec, "Network configuration format"; spec sections 1.5, 4.2 and 4.3.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 _LIST_KEYS = ("cniVersion", "cniVersions", "name", "type", "plugins", "disableCheck", "disableGC",
               "loadOnlyInlinedPlugins")  # fmt: skip
+_REMEMBERED = 256
+"""Texts whose meaning is remembered, some KiB each."""
 _PLUGIN_KEYS = ("name", "cniVersion", "type", "capabilities", "args", "prevResult", "runtimeConfig", "ipam", "dns")
 
 
@@ -76,9 +79,15 @@ class NetworkConfig:
     disable_gc: bool = False
     load_only_inlined: bool = False
     extra: tuple[tuple[str, Any], ...] = ()
+    _encoded: list[bytes] = field(init=False, default_factory=list, compare=False, repr=False)
 
     def encode(self) -> bytes:
         """The configuration as JSON, as libcni's cache and Multus' scratch file keep it."""
+        if not self._encoded:
+            self._encoded.append(self._encode())
+        return self._encoded[0]
+
+    def _encode(self) -> bytes:
         if self.single:
             return gojson.encode({**self.plugins[0], "name": self.name, "cniVersion": self.cni_version}).encode()
         flags = {
@@ -136,6 +145,12 @@ def parse(
         load_only_inlined=inlined,
         extra=tuple((key, value) for key, value in raw.items() if key not in _LIST_KEYS),
     )
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def remembered(source: bytes | str, *, default_name: str = "", list_version: str = "") -> NetworkConfig:
+    """`parse` for a text that comes again with each pod of its network; nobody changes what it returns."""
+    return parse(source, default_name=default_name, list_version=list_version)
 
 
 def with_plugins(config: NetworkConfig, more: list[PluginConf]) -> NetworkConfig:

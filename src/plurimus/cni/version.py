@@ -5,6 +5,8 @@ Spec sections 1.1 and 1.2.
 
 from __future__ import annotations
 
+import functools
+
 from plurimus.cni.errors import Code, RequestError
 
 SUPPORTED = ("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0")
@@ -14,6 +16,7 @@ OLDEST = SUPPORTED[0]
 _NEEDS = {"CHECK": (0, 4, 0), "GC": (1, 1, 0), "STATUS": (1, 1, 0)}
 
 
+@functools.lru_cache(maxsize=64)
 def parse(version: str) -> tuple[int, int, int]:
     """`1.1` as `(1, 1, 0)`; an empty version counts as 0.1.0.
 

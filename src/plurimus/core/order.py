@@ -13,6 +13,7 @@ CNI spec, "Lifecycle & Ordering".
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -130,6 +131,7 @@ def _subnets(plugin: PluginConf) -> Iterator[str]:
     yield from (address["address"] for address in ipam.get("addresses") or ())
 
 
+@functools.lru_cache(maxsize=1024)
 def _network(text: str) -> str:
     """A prefix in its one spelling; whereabouts also writes `first-last/length`."""
     first, dash, last = text.partition("-")

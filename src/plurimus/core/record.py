@@ -181,7 +181,7 @@ def _config(element: _Element) -> NetworkConfig:
     """The configuration as it was run: of a list given by path, Multus 4.3 keeps only a summary in `Bytes`."""
     chain = element.chain
     if not chain.plugins:
-        return conf.parse(base64.b64decode(element.content, validate=True))
+        return conf.remembered(base64.b64decode(element.content, validate=True))
     document = {
         "name": chain.name,
         "cniVersion": chain.cni_version,

@@ -118,7 +118,9 @@ class Lookup:
 
     def _config(self, definition: NetworkAttachmentDefinition) -> NetworkConfig:
         if definition.config.strip():
-            return conf.parse(definition.config, default_name=definition.name, list_version=self._netconf.cni_version)
+            return conf.remembered(
+                definition.config, default_name=definition.name, list_version=self._netconf.cni_version
+            )
         config = self._file(definition.name)
         if config is None:
             raise ConfigError(f"its config is empty, and {self._netconf.conf_dir} has no configuration of that name")
