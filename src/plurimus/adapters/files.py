@@ -10,10 +10,10 @@ import fcntl
 import hashlib
 import os
 from pathlib import Path
-from typing import BinaryIO
 
 from plurimus.cni.errors import AttachmentError, Code
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 _LONG = 200
 """Bytes of a name, from which on its temporary one is made otherwise."""
 
@@ -47,21 +47,25 @@ def replace(path: Path, content: bytes, *, durable: bool, mode: int = 0o600) -> 
     Raises:
         AttachmentError: code 5, with the path; the old file is as it was.
     """
-    temporary = path.parent / temporary_name(path.name)
+    # system calls and texts: an ADD writes a file for each of its networks
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, temporary_name(name))  # noqa: PTH118
     try:
-        with _create(temporary) as file:
-            file.write(content)
+        handle = _create(temporary)
+        try:
+            _write(handle, content)
             if mode != 0o600:
-                os.fchmod(file.fileno(), mode)
+                os.fchmod(handle, mode)
             if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(path)
+                os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.replace(temporary, path)  # noqa: PTH105
         if durable:
             sync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
-            temporary.unlink()
+            os.unlink(temporary)  # noqa: PTH108
         raise io_error(path, "write", error) from error
 
 
@@ -136,12 +140,18 @@ def io_error(path: Path, verb: str, error: OSError) -> AttachmentError:
     return AttachmentError(f"cannot {verb} {path}: {error.strerror}", code=Code.IO_FAILURE)
 
 
-def _create(path: Path) -> BinaryIO:
+def _create(path: str) -> int:
     try:
-        return open(path, "wb", opener=_private)
+        return _private(path, _NEW)
     except FileNotFoundError:
-        make_folder(path.parent)
-        return open(path, "wb", opener=_private)
+        make_folder(Path(path).parent)
+        return _private(path, _NEW)
+
+
+def _write(handle: int, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[os.write(handle, left) :]
 
 
 def _private(path: str, flags: int) -> int:

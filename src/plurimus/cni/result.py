@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import re
 from typing import Any
 
 import msgspec
@@ -247,12 +248,19 @@ def _checked(result: Result) -> Result:
     return msgspec.structs.replace(result, ips=ips, routes=routes)
 
 
+_BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_PLAIN = re.compile(rf"{_BYTE}(?:\.{_BYTE}){{3}}/(?:3[0-2]|[12]?[0-9])")
+"""IPv4 as it is written everywhere, which has no other spelling."""
+
+
 @functools.lru_cache(maxsize=1024)
 def canonical_cidr(text: str) -> str:
     """`address/length` in its one spelling; a missing length, a zone or a bad octet is a ValueError.
 
     IPv4-mapped IPv6 counts as IPv4, its length from the 96th bit on.
     """
+    if _PLAIN.fullmatch(text):
+        return text
     if "%" in text or not text.rpartition("/")[2].isdigit() or "/" not in text:
         raise ValueError(f"{text!r} is no address with a prefix length")
     interface = ipaddress.ip_interface(text)

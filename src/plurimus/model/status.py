@@ -8,8 +8,6 @@ Multi-network spec v1.3, section 5; spec section 3.4, whose text format is kept 
 
 from __future__ import annotations
 
-import ipaddress
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -72,17 +70,12 @@ def elements(
 
 def annotation(statuses: Iterable[NetworkStatus]) -> str:
     """The value of the network-status annotation."""
-    printed = [json.dumps(_document(status), indent=4, ensure_ascii=False) for status in statuses]
+    printed = [msgspec.json.format(msgspec.json.encode(status), indent=4).decode() for status in statuses]
     return gojson.escape_html(f"[{','.join(printed)}]")
 
 
-def _document(status: NetworkStatus) -> dict[str, Any]:
-    document: dict[str, Any] = msgspec.to_builtins(status)
-    return document
-
-
 def _bare(ip: IPConfig) -> str:
-    return str(ipaddress.ip_interface(ip.address).ip)
+    return ip.address.partition("/")[0]  # results have addresses in their one spelling
 
 
 def _belongs(ip: IPConfig, index: int, *, last: bool) -> bool:

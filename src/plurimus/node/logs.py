@@ -53,6 +53,9 @@ def configure(config: DaemonConfig, *, shared: bool = False) -> None:
     )
     for handler in handlers:
         handler.setFormatter(formatter)
+    # what no line shows need not be looked for with each (Python's logging HOWTO, "Optimization")
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=level, handlers=handlers, force=True)
     structlog.configure(
         processors=[
