@@ -17,6 +17,7 @@ _OF_A_BRIDGE = re.compile(
     r"_timer$|_id$|^designated_|^state$|^root_|^topology_change|^num_|^no$|^id$|^config_pending$|_port$|^gc_"
 )
 """What a bridge tells of spanning trees and timers, and of ports by their number."""
+_OF_THE_KERNEL = ("ifindex", "operstate", "tso_max_size", "tso_max_segs")
 _OF_A_MOMENT = ("NO-CARRIER", "LOWER_UP", "tentative", "dadfailed", "optimistic")
 
 
@@ -63,6 +64,7 @@ def _names(state: Mapping[str, Any], kept: set[str]) -> dict[str, str]:
 
 
 def _kernel(kernel: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    kernel = json.loads(_replaced(json.dumps(kernel), names))
     links = {link["ifname"]: _link(link) for link in kernel["links"]}
     found: dict[str, Any] = {"links": links, "sysctls": kernel.get("sysctls", {})}
     if "vlans" in kernel:
@@ -85,11 +87,11 @@ def _kernel(kernel: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, An
             f"rules {family}": shown["rule show"],
             f"neighbours {family}": shown["neigh show nud permanent"],
         }
-    return json.loads(_replaced(json.dumps(found), names))
+    return found
 
 
 def _link(link: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in link.items() if key not in ("ifindex", "operstate")}
+    kept = {key: value for key, value in link.items() if key not in _OF_THE_KERNEL}
     kept["flags"] = sorted(flag for flag in link["flags"] if flag not in _OF_A_MOMENT)
     if "link_netnsid" in kept:
         kept["link_netnsid"] = "another namespace"

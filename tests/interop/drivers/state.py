@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import subprocess
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ FOLDERS = ("/var/lib/cni", "/run/cni", "/run/data")
 """Where plugins keep files."""
 _OF_FAMILY = ("addr show", "route show table all", "rule show", "neigh show nud permanent")
 _PARAMETERS = "/proc/sys/net"
+_PATIENCE = 4.0
+"""Seconds for duplicate address detection."""
 _SECRET = "stable_secret"
 """Cannot be read until it has been set."""
 
@@ -31,6 +34,17 @@ def take(sandboxes: Iterable[str], *, kernel: bool) -> dict[str, Any]:
         path = f"/run/netns/{name}"
         taken[name] = _kernel(name) if netns.is_alive(path) else _leftover(path)
     return taken
+
+
+def settle(sandboxes: Iterable[str]) -> None:
+    """Wait until no IPv6 address is tentative any more: one that is has no route yet."""
+    for name in ("", *sandboxes):
+        if not name or netns.is_alive(f"/run/netns/{name}"):
+            deadline = time.monotonic() + _PATIENCE
+            while _output(["ip", *(["-n", name] if name else []), "-6", "addr", "show", "tentative"]).strip():
+                if time.monotonic() > deadline:
+                    break  # without a carrier nobody can tell
+                time.sleep(0.05)
 
 
 def _kernel(name: str | None) -> dict[str, Any]:

@@ -72,6 +72,8 @@ async def _carry_out(script: Mapping[str, Any], by: Sequence[str]) -> list[dict[
         answer["inside"] = step["type"] not in executables.ran
         # in a mixed script the first verb leaves what it leaves in one that is not
         if step["verb"] not in _READING and (seen or len(by) == 1):
+            if script["noisy"]:
+                state.settle(script["sandboxes"])
             answer["state"] = state.take(script["sandboxes"], kernel=not script["ipam"])
         seen.append(answer)
     return seen

@@ -168,11 +168,15 @@ for title, address in (
             steps=(ADD, DEL, DEL) if refused else (),
             crossed=not refused,
         )
+PORTLESS = """
+ip link add br0 type bridge; ip link set br0 up
+ip link add port type veth peer name port-peer; ip link set port master br0; ip link delete port
+"""
 add(
     "bridge that has lost its ports",
     ipam=IPAM["ipv4"],
     isGateway=True,
-    setup="ip link add br0 type bridge\n",
+    setup=PORTLESS,
     steps=(ADD, ADD, DEL),
     crossed=False,
 )

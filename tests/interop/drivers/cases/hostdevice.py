@@ -73,7 +73,6 @@ for title, more in WITH.items():
 add("addresses that it has", setup=DEVICE + UP + "ip addr add 10.3.3.3/24 dev dev0\n")
 add("an alias that it has", setup=DEVICE + "ip link set dev0 alias before\n")
 add("altnames", setup=DEVICE + "ip link property add dev dev0 altname enp1s0f0 altname other-name\n")
-add("by an altname", device="enp1s0f0", setup=DEVICE + "ip link property add dev dev0 altname enp1s0f0\n")
 add(
     "the pod's name is its own",
     steps=(verb("ADD", ifname="dev0"), verb("CHECK", ifname="dev0"), verb("DEL", ifname="dev0")),
