@@ -42,7 +42,7 @@ for-cluster: setup
 for-vm: setup
 	@tools/debian_packages.sh build/debian etcd-server:usr/bin/etcd
 	@$(PY) tools/build_kubernetes.py build/kubernetes --only kube-apiserver
-	@for peer in whereabouts sriov rdma; do $(PY) tools/build_peers.py build/$$peer $$peer || exit 1; done
+	@for peer in whereabouts sriov rdma plugins; do $(PY) tools/build_peers.py build/$$peer $$peer || exit 1; done
 	@$(PY) tools/build_vm.py build/vm
 
 check: setup       ## formatting, lints, types, import contracts
