@@ -14,6 +14,18 @@ from tests.interop.drivers.case import Case
 from tests.interop.drivers.matrix import IN_MACHINE
 from tests.interop.drivers.twins import Twins, running
 
+CROSSED = (
+    "dual",
+    "mode l3",
+    "id 1",
+    "master gone",
+    "a table of its own",
+    "two interfaces",
+    "vlan 100, gateway",
+    "trunk",
+)
+"""A program takes long to start in an emulated machine, so only these are also deleted by the other one."""
+
 
 @pytest.fixture(scope="module")
 def twins() -> Iterator[Twins]:
@@ -26,6 +38,6 @@ def test_a_driver_answers_and_leaves_what_the_executable_does(twins: Twins, case
     checks.alike(twins, case)
 
 
-@pytest.mark.parametrize("case", [case for case in IN_MACHINE if case.crossed], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", [case for case in IN_MACHINE if case.name in CROSSED], ids=lambda case: case.id)
 def test_either_deletes_what_the_other_added(twins: Twins, case: Case) -> None:
     checks.crossed(twins, case)

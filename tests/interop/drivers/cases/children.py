@@ -66,7 +66,7 @@ none = "/run/netns/none"
 for kind in KEYS:
     add(kind, "dual", ipam=IPAM["dual"])
     add(kind, "noisy", ipam=IPAM["dual"], noisy=True)
-    for version in ("0.2.0", "0.4.0", "1.1.0"):
+    for version in ("0.2.0", "0.4.0"):
         add(kind, f"version {version}", version=version)
     add(kind, "dns of both", ipam=static("10.1.2.5/24", dns={"nameservers": ["10.7.7.7"]}), dns=DNS)
     add(kind, "name taken", setup=NIC + TAKEN, steps=TAKEN_FIRST, crossed=False)
