@@ -87,9 +87,8 @@ class Result(msgspec.Struct, frozen=True):
         """
         if route.gw or route.scope:
             return route.gw
-        family = ipaddress.ip_interface(route.dst).version
-        ours = (ip.gateway for ip in self.ips if ipaddress.ip_interface(ip.address).version == family)
-        return next(filter(None, ours), "")
+        is_ipv6 = ":" in route.dst
+        return next((ip.gateway for ip in self.ips if ip.gateway and (":" in ip.address) == is_ipv6), "")
 
 
 _LEGACY = ("0.1.0", "0.2.0")
