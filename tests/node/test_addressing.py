@@ -81,7 +81,7 @@ async def test_addresses_and_routes_are_those_of_the_result() -> None:
 async def test_parameters_are_set_and_those_the_kernel_does_not_have_are_passed_over() -> None:
     wanted = addressing.notifying("net1") | {"net/ipv4/conf/net1/nothing": "1"}
     await addressing.configure(POD, "net1", result(ips=[{"address": "10.56.0.2/16"}]), parameters=wanted)
-    paths = [Path("/proc/sys", key.format("net1")) for key in addressing.NOTIFY]
+    paths = [Path("/proc/sys", key) for key in addressing.notifying("net1")]
     assert netns.visit(POD, lambda: [path.read_text() for path in paths]) == ["1\n", "1\n"]
     assert "UP" in ip_json("link", "show", "net1")[0]["flags"]
 

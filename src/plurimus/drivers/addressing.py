@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from plurimus.adapters import links, netns, sysctls
 from plurimus.adapters.netlink import Netlink, NetlinkError, Request
@@ -16,16 +17,16 @@ from plurimus.cni.errors import AttachmentError
 from plurimus.cni.result import Result, Route
 from plurimus.drivers.threads import in_thread
 from plurimus.wire import netlink as wire
-from plurimus.wire import rtaddresses, rtanswers, rtrequests
+from plurimus.wire import rtaddresses, rtanswers, rtlinks, rtrequests
 from plurimus.wire import rtnetlink as rt
 
 _DAD_PATIENCE, _DAD_PAUSE = 5.0, 0.05
-NOTIFY = ("net/ipv4/conf/{}/arp_notify", "net/ipv6/conf/{}/ndisc_notify")
+_NOTIFY = ("net/ipv4/conf/{}/arp_notify", "net/ipv6/conf/{}/ndisc_notify")
 
 
 def notifying(ifname: str) -> dict[str, str]:
     """The parameters by which the kernel tells neighbours of an interface's addresses when it is set up."""
-    return {key.format(ifname): "1" for key in NOTIFY}
+    return {key.format(ifname): "1" for key in _NOTIFY}
 
 
 async def configure(netns: str, ifname: str, result: Result, *, parameters: Mapping[str, str] | None = None) -> None:
@@ -54,7 +55,7 @@ def put(netlink: Netlink, index: int, ifname: str, result: Result, parameters: M
 
     Where one request is refused, those behind it may have been carried out: whoever made the interface takes it away.
     """
-    sysctls.write_here(parameters or {}, tolerant=True)
+    early = _parameters(index, ifname, parameters or {})
     wanted = [ipaddress.ip_interface(ip.address) for ip in result.ips]
     if any(address.version == 6 for address in wanted):
         _enable_ipv6(ifname)
@@ -65,7 +66,7 @@ def put(netlink: Netlink, index: int, ifname: str, result: Result, parameters: M
     ]
     requests.append(links.raising(index))
     waits = any(":" in ip.gateway for ip in result.ips)
-    _first_refusal(netlink, requests if waits else [*requests, *_routes(result, index, ifname)])
+    _first_refusal(netlink, requests if waits else [*requests, *_routes(result, index, ifname)], early)
     return waits
 
 
@@ -137,9 +138,20 @@ def _enable_ipv6(ifname: str) -> None:
     sysctls.write_here(values | {f"net/ipv6/conf/{ifname}/keep_addr_on_down": "1"}, tolerant=True)
 
 
-def _first_refusal(netlink: Netlink, requests: list[Request]) -> None:
-    """Have the requests carried out; only the first refusal counts, since others may come of it."""
-    for refused in netlink.batch(requests):
+def _parameters(index: int, ifname: str, wanted: Mapping[str, str]) -> list[Request]:
+    """Set parameters, but for what is to be asked of netlink."""
+    notify = _NOTIFY[0].format(ifname)
+    sysctls.write_here({key: value for key, value in wanted.items() if (key, value) != (notify, "1")}, tolerant=True)
+    asked = wanted.get(notify) == "1"
+    return [Request(f"setting {notify}", rtlinks.RTM_SETLINK, 0, rtaddresses.notify(index))] if asked else []
+
+
+def _first_refusal(netlink: Netlink, requests: list[Request], early: Sequence[Request] = ()) -> None:
+    """Have the requests carried out, `early` ones before; of the others only the first refusal counts.
+
+    Other refusals may come of that one, and an `early` one does not matter.
+    """
+    for refused in netlink.batch([*early, *requests])[len(early) :]:
         if refused is not None:
             raise refused
 
@@ -177,17 +189,28 @@ def _routes(result: Result, index: int, ifname: str) -> list[Request]:
 
 
 def _route(route: Route, result: Result, index: int) -> rt.Route:
-    dst = ipaddress.ip_interface(route.dst).network
+    dst = _prefix(route.dst)
     gateway = result.next_hop(route)
     return rt.Route(
         dst.version,
         dst,
-        gateway=ipaddress.ip_address(gateway) if gateway else None,
+        gateway=_address(gateway) if gateway else None,
         oif=index,
         table=route.table or rt.MAIN_TABLE,
         priority=route.priority,
         scope=rt.SCOPE_UNIVERSE if route.scope is None else route.scope,
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def _prefix(text: str) -> rt.IPNetwork:
+    """A destination; those of a network come again with each of its pods."""
+    return ipaddress.ip_interface(text).network
+
+
+@functools.lru_cache(maxsize=1024)
+def _address(text: str) -> rt.IPAddress:
+    return ipaddress.ip_address(text)
 
 
 def _all_routes(netlink: Netlink, family: int) -> list[rt.Route]:

@@ -6,9 +6,11 @@ import ipaddress
 
 import pytest
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from plurimus.wire import rtaddresses, rtrequests
+from plurimus.wire.netlink import attributes
 from plurimus.wire.rtnetlink import Address, Route
 
 from .test_rtnetlink import decoded
@@ -43,3 +45,10 @@ def test_an_address_that_another_has_is_not_tentative_any_more() -> None:
     seen = [(rtaddresses.is_tentative(each), rtaddresses.is_duplicate(each))
             for each in (Address(3, address, flags=flags) for flags in (0x80, 0x40, 0x48))]  # fmt: skip
     assert seen == [(False, False), (True, False), (False, True)]
+
+
+def test_the_parameter_that_tells_neighbours_is_that_of_ipv4_alone() -> None:
+    message = decoded(ifinfmsg, rtaddresses.notify(3))
+    assert (message["index"], message["change"]) == (3, 0)
+    family = attributes(message.get_attr("IFLA_AF_SPEC").get_attr("AF_INET"))  # pyroute2 leaves it as it is
+    assert attributes(attributes(family[2])[1]) == {22: b"\1\0\0\0"}
