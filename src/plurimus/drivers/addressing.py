@@ -89,7 +89,7 @@ async def settle(netns: str, ifname: str, result: Result) -> None:
 
 
 async def check(netns: str, ifname: str, result: Result) -> None:
-    """Whether the interface has its addresses of the result, and its namespace the routes.
+    """Whether the interface has its addresses of the result, and its namespace the routes, and those to its networks.
 
     Raises:
         AttachmentError: one is missing.
@@ -107,16 +107,20 @@ def compare(netlink: Netlink, netns: str, ifname: str, result: Result) -> None:
     """What `check` does, by a socket inside the namespace."""
     index = index_of(netlink, netns, ifname)
     present = {str(each.address) for each in _addresses(netlink, index)}
-    for ip in result.ips_of(ifname):
+    ips, wanted = result.ips_of(ifname), [(route, _route(route, result, index)) for route in result.routes]
+    networks = [ipaddress.ip_interface(ip.address).network for ip in ips]
+    families = {network.version for network in networks} | {made.family for _, made in wanted}
+    there = [route for family in sorted(families) for route in _all_routes(netlink, family)]
+    for ip, network in zip(ips, networks, strict=True):
         if ip.address not in present:
             raise AttachmentError(f"interface {ifname} in {netns} has not the address {ip.address}")
-    there: dict[int, list[rt.Route]] = {}
-    for route in result.routes:
-        wanted = _route(route, result, index)
-        if wanted.family not in there:
-            there[wanted.family] = _all_routes(netlink, wanted.family)
+        # where it leads, and in which table it is, is for the plugin to say, and for those behind it
+        if network.num_addresses > 1 and not any((each.dst, each.oif) == (network, index) for each in there):
+            raise AttachmentError(f"network namespace {netns} has not the route to {network} by {ifname}: is that up?")
+    for route, made in wanted:
         # without a table of its own, a route may have been moved by a plugin behind this one
-        if not any(_leads(each, wanted) for each in there[wanted.family] if each.table == (route.table or each.table)):
+        of_family = [each for each in there if each.family == made.family]
+        if not any(_leads(each, made) for each in of_family if each.table == (route.table or each.table)):
             raise AttachmentError(f"network namespace {netns} has not the route to {route.dst} by {ifname}")
 
 

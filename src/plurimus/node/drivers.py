@@ -10,6 +10,7 @@ from plurimus.adapters.plugins import Executables
 from plurimus.adapters.rdmadevices import RdmaDevices
 from plurimus.core.config import DaemonConfig
 from plurimus.core.ports import AddressPools, Cluster, Plugins
+from plurimus.drivers.bridge.driver import Bridge
 from plurimus.drivers.call import Driver
 from plurimus.drivers.dummy import Dummy
 from plurimus.drivers.hostdevice.driver import HostDevice
@@ -20,6 +21,7 @@ from plurimus.drivers.ipvlan import Ipvlan
 from plurimus.drivers.loopback import Loopback
 from plurimus.drivers.macvlan import Macvlan
 from plurimus.drivers.options import Unknown
+from plurimus.drivers.ptp.driver import Ptp
 from plurimus.drivers.rdma.driver import Rdma
 from plurimus.drivers.rdma.state import SavedDevices
 from plurimus.drivers.sbr import Sbr
@@ -58,12 +60,14 @@ def plugins(
 def drivers(root: Path, ipam: Ipam) -> dict[str, Driver]:
     """Every driver that needs no cluster, by the type it stands for; `root` is where this node's files are."""
     return {
+        "bridge": Bridge(root, ipam),
         "dummy": Dummy(ipam),
         "host-device": HostDevice(root, ipam),
         "host-local": HostLocal(root),
         "ipvlan": Ipvlan(ipam),
         "loopback": Loopback(),
         "macvlan": Macvlan(ipam),
+        "ptp": Ptp(root, ipam),
         "rdma": Rdma(RdmaDevices(root), SavedDevices(root)),
         "sbr": Sbr(),
         "sriov": Sriov(root, ipam),

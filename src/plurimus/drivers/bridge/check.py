@@ -32,6 +32,8 @@ def check(call: Call, settings: Settings) -> None:
         end = previous.there(pod, call, veth.KIND)
         previous.same_mac(wanted, end)
         _host_end(host, result, bridge, end)
+        if settings.raises_interface and not end.link.is_up:
+            raise AttachmentError(f"interface {call.ifname} is down")
         if settings.has_addresses:
             addressing.compare(pod, call.netns, call.ifname, result)
 
