@@ -31,6 +31,7 @@ _LEAST = "only `ipMasq`, `macspoofchk` and `ipam` are read of the configuration"
 _RULES_END = "Rules end without a namespace and without an interface, too"
 _NO_COMMENTS = "By nftables, table and chains have no comments"
 _AS_IT_WAS = "an ADD that fails leaves it as it was: name, alias, up or down"
+_DEL_MINDS = "DEL does not mind a configuration that ADD refuses"
 _REPEATED = "DEL can be repeated, and needs neither the namespace nor the configuration that ADD needs"
 _ROUTE_TABLES = "CHECK finds routes in tables of their own"
 _METRICS = "`mtu` and `advmss` of routes have an effect"
@@ -91,6 +92,14 @@ KNOWN: tuple[Known, ...] = (
     Known("ptp", ("routes: mtu and advmss",), ("ADD: pod routes 4",), _AS_BRIDGE),
     Known("ptp", ("routes: a table",), ("CHECK: outcome",), _ROUTE_TABLES),
     Known("ptp", ("mtu of another type", "no ipam"), ("DEL*: outcome",), _AS_BRIDGE),
+    Known("vlan", ("no such master", "id 4095", "id -1", "no master", "mtu -1"), ("DEL*: outcome", "DEL*: files"),
+          _DEL_MINDS),
+    Known("ipvlan", ("no default route",), ("DEL*: outcome", "DEL*: files"), _DEL_MINDS),
+    Known("ipvlan", ("no such master", "unknown mode"), ("DEL*: files",), _NO_FOLDER),
+    Known("ipvlan", ("chained behind two",), ("DEL*: outcome",), _DEL_MINDS),
+    Known("dummy", ("no ipam, here",), ("DEL*: outcome",), _DEL_MINDS),
+    Known("dummy", ("no such namespace",), ("DEL: files",), _NO_FOLDER),
+    Known("vrf", ("no name", "table of another type"), ("DEL*: outcome",), _DEL_MINDS),
     Known("host-device", ("layer 2, *", "host-local, *", "dual, *", "deleted twice, *", "version *", "by hwaddr",
                           "by hwaddr in upper case", "by device before hwaddr", "by kernelpath", "altnames",
                           "addresses that it has", "an alias that it has"), ("DEL 2: outcome",), _REPEATED),
