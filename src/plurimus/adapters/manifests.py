@@ -19,8 +19,8 @@ from typing import Any
 
 import msgspec
 import structlog
-import yaml
 
+from plurimus.adapters import yamltexts
 from plurimus.adapters.podfiles import PodFiles
 from plurimus.cni import gojson
 from plurimus.cni.errors import ClusterError, PlurimusError, RequestError
@@ -34,7 +34,6 @@ DEVICES = "plurimus.io/devices"
 STATUS_FOLDER = "status"
 
 _SUFFIXES = (".yaml", ".yml", ".json")
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _log = structlog.get_logger(__name__)
 
 Signature = tuple[tuple[str, int, int], ...]
@@ -156,12 +155,12 @@ def _held(annotation: Mapping[str, Any]) -> Iterator[Held]:
 def _objects(path: Path) -> Iterator[tuple[str, _Object]]:
     """The pods and definitions of one file; other kinds are none of our business."""
     try:
-        for document in yaml.load_all(path.read_text(), _LOADER):
+        for document in yamltexts.documents(path.read_text()):
             kind = document.get("kind") if isinstance(document, dict) else None
             if kind in ("Pod", "NetworkAttachmentDefinition"):
                 spec = document.get("spec") if kind == "NetworkAttachmentDefinition" else None
                 yield kind, msgspec.convert({"metadata": document.get("metadata"), "spec": spec or {}}, _Object)
-    except (yaml.YAMLError, msgspec.ValidationError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ClusterError(f"{path}: {' '.join(str(error).split())}") from error
     except OSError as error:
         raise ClusterError(f"{path}: {error.strerror}") from error

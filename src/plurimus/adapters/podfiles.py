@@ -12,15 +12,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
-import yaml
 
-from plurimus.adapters import files
+from plurimus.adapters import files, yamltexts
 from plurimus.model.event import Event
 from plurimus.model.pod import NETWORK_STATUS
 
 _MOST_EVENTS = 64 * 2**10
 """Bytes of events kept for a pod; a pod that fails for ever shall not fill the disk."""
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class PodFiles:
@@ -32,9 +30,9 @@ class PodFiles:
     def network_status(self, namespace: str, name: str) -> str:
         """The annotation last written for a pod; empty if none was."""
         try:
-            document = yaml.load(self._path(namespace, name, "yaml").read_text(), _LOADER)
+            (document,) = yamltexts.documents(self._path(namespace, name, "yaml").read_text())
             return str(document["metadata"]["annotations"][NETWORK_STATUS])
-        except (OSError, yaml.YAMLError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             return ""
 
     def set_network_status(self, namespace: str, name: str, status: str) -> None:
