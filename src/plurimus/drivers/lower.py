@@ -230,10 +230,10 @@ def _create(netlink: Netlink, link: NewLink) -> str:
 
 async def remove(call: Call, name: str = "") -> None:
     """Delete the pod's interface (or another of its); nothing to do where it, or its namespace, is gone."""
+    if not call.netns:
+        return
 
     def work() -> None:
-        if not call.netns:
-            return
         try:
             with Netlink.open(call.netns) as netlink:
                 links.delete(netlink, name or call.ifname)
