@@ -30,17 +30,21 @@ _BUSY_ATTEMPTS = 6
 _BUSY_PAUSE = 1.0
 _BUSY = os.strerror(errno.ETXTBSY).encode()
 _CHROOT_CANNOT_RUN = 126
+AT_ONCE = max(16, 4 * (os.cpu_count() or 1))
+"""Plugins that run at the same time: enough for those that wait for hardware; each needs some MB, and more of them than
+that only wait for processors."""
 
 
 class Executables:
-    """Runs plugins for at most `timeout` seconds each; `chroot` is a folder to run them below.
+    """Runs plugins for at most `timeout` seconds each, `at_once` at a time; `chroot` is a folder to run them below.
 
     With `chroot` a plugin is looked up there, and started by chroot(8): a change of root between
     fork and exec would cost the daemon its cheap way to start processes.
     """
 
-    def __init__(self, *, timeout: float, chroot: str = "") -> None:
+    def __init__(self, *, timeout: float, chroot: str = "", at_once: int = AT_ONCE) -> None:
         self._timeout = timeout
+        self._slots = asyncio.Semaphore(at_once)
         self._chroot = chroot.rstrip("/")
 
     async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
@@ -48,7 +52,8 @@ class Executables:
         argv = ["chroot", self._chroot, path] if self._chroot else [path]
         what = f"plugin {kind!r}"
         try:
-            finished = await self._when_free(argv, {**os.environ, **env}, stdin)
+            async with self._slots:
+                finished = await self._when_free(argv, {**os.environ, **env}, stdin)
         except TimeoutError as error:
             raise AttachmentError(
                 f"{what} did not end {env['CNI_COMMAND']} within {self._timeout:g} s; it was ended with its children",
