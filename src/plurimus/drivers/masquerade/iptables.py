@@ -30,12 +30,16 @@ class Iptables:
 
     def __init__(self, programs: HostPrograms) -> None:
         self._programs = programs
+        self._works = False
 
     async def is_usable(self) -> bool:
-        """Whether the host has iptables, and its kernel what that needs."""
+        """Whether the host has iptables, and its kernel what that needs; once it has, it is not asked again."""
         if self._programs.find("iptables") is None or self._programs.find("iptables-restore") is None:
             return False
-        return (await self._programs.run("iptables", "-w", "-t", "filter", "-S", "INPUT", "1")).status == 0
+        if not self._works:
+            done = await self._programs.run("iptables", "-w", "-t", "filter", "-S", "INPUT", "1")
+            self._works = done.status == 0
+        return self._works
 
     async def add(self, owner: Owner, addresses: Sequence[IPInterface]) -> None:
         """Masquerade what comes from `addresses` and is not for their networks."""
