@@ -33,7 +33,7 @@ def explain(pod: str, config: Path, output: str) -> None:
     log_to_stderr()
     explained = asyncio.run(_explain(pod, config))
     plan = explained.plan
-    together = order.groups(plan.attachments)
+    together = order.groups(plan.attachments, explained.independent)
     steps = together if explained.side_by_side else [(attachment,) for attachment in plan.attachments]
     rows = [_row(step, attachment) for step, group in enumerate(steps, 1) for attachment in group]
     warnings = [*plan.warnings, *explained.warnings]
@@ -58,6 +58,7 @@ class _Explained:
 
     plan: Plan
     side_by_side: bool
+    independent: list[str]
     seats: list[Seat]
     rails: Rails
     warnings: list[str]
@@ -81,7 +82,15 @@ async def _explain(name: str, config: Path) -> _Explained:
     finally:
         await world.cluster.close()
     warnings = core.warnings(seats, node_rails.rails, others)
-    return _Explained(plan, loaded.daemon.side_by_side, seats, node_rails.rails, warnings, sandbox is not None)
+    return _Explained(
+        plan,
+        loaded.daemon.side_by_side,
+        loaded.daemon.independent_plugins,
+        seats,
+        node_rails.rails,
+        warnings,
+        sandbox is not None,
+    )
 
 
 def _row(step: int, attachment: Attachment) -> dict[str, Any]:

@@ -43,11 +43,12 @@ class PerNodeCertificate(msgspec.Struct, frozen=True, rename="camel"):
 class DaemonConfig(msgspec.Struct, frozen=True, rename="camel"):
     """What the daemon itself reads; times are seconds.
 
-    Eight keys are ours: `manifests` names a folder to use as the cluster, `apiTimeout` bounds one answer
+    Nine keys are ours: `manifests` names a folder to use as the cluster, `apiTimeout` bounds one answer
     of the API server or kubelet, `daemonTimeout` is how long the shim waits for a daemon, `pluginTimeout` bounds one
-    plugin call, `readinessTimeout` the wait for `readinessindicatorfile`, `sideBySide` is the switch of
-    `core.order`, `executables` are plugin types that run as their executables although there is a driver for them,
-    `rails` says which physical function is which rail (`core.rails`).
+    plugin call, `readinessTimeout` the wait for `readinessindicatorfile`, `sideBySide` is the switch of `core.order`,
+    `independentPlugins` are types it takes for harmless beside its own, `executables` are plugin types that run as
+    their executables although there is a driver for them, `rails` says which physical function is which rail
+    (`core.rails`).
     """
 
     chroot_dir: str = ""
@@ -73,6 +74,7 @@ class DaemonConfig(msgspec.Struct, frozen=True, rename="camel"):
     plugin_timeout: float = 120.0
     readiness_timeout: float = 45.0
     side_by_side: bool = True
+    independent_plugins: list[str] = []
     executables: list[str] = []
     rails: dict[str, str] = {}
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from plurimus.cni import gojson
@@ -36,12 +36,15 @@ _OWN_SYSCTL = re.compile(r"net[./]ipv[46][./](?:conf|neigh)[./]IFNAME[./]\w+")
 Group = tuple[Attachment, ...]
 
 
-def groups(attachments: Iterable[Attachment]) -> list[Group]:
-    """The attachments in their order, cut into groups; those of one group may be made side by side."""
+def groups(attachments: Iterable[Attachment], independent: Collection[str] = ()) -> list[Group]:
+    """The attachments in their order, cut into groups; those of one group may be made side by side.
+
+    `independent` are plugin types of which the administrator says that they touch no more than their own interface.
+    """
     found: list[Group] = []
     taken: set[str] | None = None
     for attachment in attachments:
-        wanted = _destinations(attachment)
+        wanted = _destinations(attachment, independent)
         if taken is None or wanted is None or taken & wanted or _share_tables((*found[-1], attachment)):
             found.append((attachment,))
             taken = None if wanted is None else set(wanted)
@@ -62,12 +65,12 @@ def _share_tables(group: Group) -> bool:
     return any(map(in_turn, plugins)) and any(route.get("table") for plugin in plugins for route in _routes(plugin))
 
 
-def _destinations(attachment: Attachment) -> set[str] | None:
+def _destinations(attachment: Attachment, independent: Collection[str]) -> set[str] | None:
     """Where its routes may lead, and whose leases it shares; None when that, or anything else it does, is unknown."""
     plugins = attachment.config.plugins
     found: set[str] = set()
     try:
-        if attachment.is_default or not all(_touches_its_own(plugin) for plugin in plugins):
+        if attachment.is_default or not all(_touches_its_own(plugin, independent) for plugin in plugins):
             return None
         for plugin in plugins:
             found |= {_network(text) for text in _prefixes(plugin)}
@@ -80,9 +83,10 @@ def _destinations(attachment: Attachment) -> set[str] | None:
     return found
 
 
-def _touches_its_own(plugin: PluginConf) -> bool:
-    ipam = plugin.get("ipam") or {}
-    if plugin["type"] not in _PLUGINS | _IN_TURN or not isinstance(ipam, Mapping) or ipam.get("type", "") not in _IPAM:
+def _touches_its_own(plugin: PluginConf, independent: Collection[str]) -> bool:
+    kind, ipam = plugin["type"], plugin.get("ipam") or {}
+    known = kind in _PLUGINS or kind in _IN_TURN or kind in independent
+    if not known or not isinstance(ipam, Mapping) or ipam.get("type", "") not in _IPAM:
         return False
     if gojson.fold(plugin, ("linkInContainer",)).get("linkInContainer"):
         return False  # it is made on an interface of the sandbox

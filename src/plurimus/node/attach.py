@@ -42,6 +42,7 @@ class Attacher:
         folders: PodFolders,
         *,
         side_by_side: bool = True,
+        independent: Collection[str] = (),
     ) -> None:
         self._chain = chain
         self._infos = infos
@@ -49,6 +50,7 @@ class Attacher:
         self._records = records
         self._kernel = kernel
         self._side_by_side = side_by_side
+        self._independent = independent
         self._begun: set[str] = set()
         self._running = 0
         self._made: list[tuple[Plan, Attachment, Result]] = []
@@ -161,7 +163,9 @@ class Attacher:
                 raise error.about(_subject(plan, attachment, "checking")) from None
 
     def _groups(self, attachments: Sequence[Attachment]) -> list[order.Group]:
-        return order.groups(attachments) if self._side_by_side else [(attachment,) for attachment in attachments]
+        if not self._side_by_side:
+            return [(attachment,) for attachment in attachments]
+        return order.groups(attachments, self._independent)
 
     async def _add(self, plan: Plan, attachment: Attachment, turn: Turn) -> Result:
         self._begun.add(attachment.ifname)

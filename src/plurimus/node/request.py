@@ -86,6 +86,7 @@ class Requests:
             self._world.device_infos,
             self._world.pod_folders,
             side_by_side=self._config.daemon.side_by_side,
+            independent=self._config.daemon.independent_plugins,
         )
         return Context(env, stdin, merged, self._world, chain, attacher)
 

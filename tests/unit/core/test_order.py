@@ -78,6 +78,15 @@ def test_networks_of_one_name_share_leases_which_are_given_in_turn() -> None:
     assert names(first, replace(static, config=replace(static.config, name=first.config.name))) == ["net1+net2"]
 
 
+def test_a_plugin_of_the_node_goes_beside_others_where_the_administrator_says_that_it_may() -> None:
+    own = [{"type": "our-own", "ipam": {"type": "host-local", "subnet": f"10.7.{n}.0/24"}} for n in range(2)]
+    both = [attachment("net1", own[0]), attachment("net2", own[1]), attachment("net3", {"type": "another"})]
+    assert names(*both) == ["net1", "net2", "net3"]
+    assert [len(group) for group in order.groups(both, ["our-own"])] == [2, 1]
+    same = [attachment("net1", own[0]), attachment("net2", own[0])]
+    assert [len(group) for group in order.groups(same, ["our-own"])] == [1, 1]
+
+
 def test_addresses_a_pod_asks_for_count_as_destinations() -> None:
     first = attachment("net1", macvlan(subnet="10.0.0.0/24"), ips=("10.9.0.5/24",))
     assert names(first, attachment("net2", macvlan(subnet="10.9.0.0/24"))) == ["net1", "net2"]
