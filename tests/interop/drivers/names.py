@@ -49,10 +49,11 @@ def _step(step: Mapping[str, Any], kept: set[str]) -> dict[str, Any]:
 
 
 def _names(state: Mapping[str, Any], kept: set[str]) -> dict[str, str]:
-    """What random names and addresses are told as: a veth by its number in order of making, a MAC by its links."""
+    """What random names and addresses are told as: a veth by a number, a MAC by its links."""
     links = [(where, link) for where, kernel in state.items() if where not in _NO_KERNEL for link in kernel["links"]]
-    veths = sorted((link["ifindex"], link["ifname"]) for _, link in links if _VETH.fullmatch(link["ifname"]))
-    names = {name: f"<veth {number}>" for number, (_, name) in enumerate(veths)}
+    # those that lead to pods first: in which order a plugin makes them does not matter
+    veths = sorted((link.get("link", ""), link["ifindex"], link["ifname"]) for _, link in links if _is_random(link))
+    names = {name: f"<veth {number}>" for number, (*_, name) in enumerate(veths)}
     owners: dict[str, list[str]] = {}
     for where, link in links:
         if link.get("address") not in kept | _OF_NOBODY:
@@ -61,6 +62,10 @@ def _names(state: Mapping[str, Any], kept: set[str]) -> dict[str, str]:
             )
     gone = {mac: "<address gone>" for mac in _MAC.findall(json.dumps(state)) if mac not in _OF_NOBODY | kept}
     return names | gone | {mac: f"<address of {', '.join(sorted(of))}>" for mac, of in owners.items() if mac}
+
+
+def _is_random(link: Mapping[str, Any]) -> bool:
+    return _VETH.fullmatch(link["ifname"]) is not None
 
 
 def _kernel(kernel: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

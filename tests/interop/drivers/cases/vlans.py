@@ -31,12 +31,15 @@ KEYS: dict[str, dict[str, Any]] = {
         "macspoofchk": True,
     },
 }
+FILTERING = "ip link add br0 address 02:00:00:00:00:50 type bridge vlan_filtering 1; ip link set br0 up\n"
 for title, keys in KEYS.items():
-    CASES.add(title, "bridge", conf("bridge", bridge="br0", **keys), vm=True)
+    # the gateway's veth is a second port, and which port has the lower address is chance
+    setup = FILTERING if "gateway" in title else ""
+    CASES.add(title, "bridge", conf("bridge", bridge="br0", **keys), setup=setup, vm=True)
 PLAIN = "ip link add br0 address 02:00:00:00:00:50 type bridge; ip link set br0 up\n"
 CASES.add("vlan 100 on a bridge that filters none", "bridge", conf("bridge", bridge="br0", vlan=100), setup=PLAIN,
           steps=(ADD, DEL), vm=True)  # fmt: skip
 GATED = conf("bridge", bridge="br0", vlan=100, isGateway=True, ipam=V4)
 CASES.add("vlan 100, two interfaces", "bridge", GATED, vm=True,
-          setup="ip link add br0 address 02:00:00:00:00:50 type bridge vlan_filtering 1; ip link set br0 up\n",
+          setup=FILTERING,
           steps=(ADD, verb("ADD", ifname="eth1"), DEL, verb("DEL", ifname="eth1")))  # fmt: skip
