@@ -14,7 +14,7 @@ _NO_KERNEL = ("firewall", "files")
 _OF_NOBODY = {"00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff"}
 _BY_ITSELF = ("fe80:", "ff00:")
 _OF_A_BRIDGE = re.compile(
-    r"_timer$|_id$|^designated_|^state$|^root_|^topology_change|^num_|^no$|^id$|^config_pending$|_port$|^gc_"
+    r"_timer$|_id$|^designated_|^state$|^root_|^topology_change|^num_|^no$|^id$|^config_pending$|_port$|^gc_|^fdb_n_"
 )
 """What a bridge tells of spanning trees and timers, and of ports by their number."""
 _OF_THE_KERNEL = ("ifindex", "operstate", "tso_max_size", "tso_max_segs")
