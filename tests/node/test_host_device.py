@@ -3,64 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
-from plurimus.adapters import netns
 from plurimus.cni import result
-from plurimus.cni.errors import AttachmentError, ConfigError, PlurimusError
-from plurimus.drivers.hostdevice.driver import HostDevice
+from plurimus.cni.errors import AttachmentError, ConfigError
 
-from .givers import TYPE, Giver
-from .snapshot import ip, ip_json, kernel
-from .twins import OURS, THEIRS, ours, path, theirs, twins
+from .givers import TYPE
+from .hostdevices import (
+    MAC,
+    NIC,
+    WITH_ADDRESSES,
+    alias,
+    conf,
+    driver,
+    host,
+    nics,  # noqa: F401 - nics is a fixture
+    pool,
+)
+from .snapshot import ip, kernel
+from .twins import OURS, THEIRS, ours, path, theirs
 
 pytestmark = pytest.mark.usefixtures("root")
-
-NIC, MAC = "nic7", "02:00:00:00:00:07"
-GIVEN: dict[str, Any] = {
-    "ips": [{"address": "10.0.0.2/24", "gateway": "10.0.0.1"}],
-    "routes": [{"dst": "10.9.0.0/16", "gw": "10.0.0.1"}],
-    "dns": {"domain": "lost"},
-}
-WITH_ADDRESSES: dict[str, Any] = {"device": NIC, **TYPE}
-
-
-def pool(**more: Any) -> Giver:
-    """An IPAM plugin that sees whether the interface is on the host."""
-    return Giver(lambda: NIC in kernel()["links"], **{**GIVEN, **more})
-
-
-@pytest.fixture(autouse=True)
-def nics() -> Iterator[None]:
-    """Both pods, and on the host an interface of each kind of way to find it."""
-    with twins():
-        ip("link", "add", NIC, "address", MAC, "type", "veth", "peer", "name", f"{NIC}-peer")
-        ip("link", "set", NIC, "addrgenmode", "none")
-        yield
-    if (peer := f"{NIC}-peer") in kernel()["links"]:
-        ip("link", "delete", peer)
-
-
-def driver(giver: Giver | None = None, root: Path = Path("/")) -> HostDevice:
-    return HostDevice(root, (giver or pool()).ipam, patience=0.1)
-
-
-def conf(more: Mapping[str, Any] | None = None, version: str = "1.0.0") -> dict[str, Any]:
-    return {"cniVersion": version, "name": "nics", "type": "host-device", **(more or {"device": NIC})}
-
-
-def alias(name: str, namespace: str | None = None) -> str | None:
-    (found,) = ip_json("link", "show", name, namespace=namespace)
-    return found.get("ifalias")
-
-
-def host() -> dict[str, Any]:
-    return kernel()
 
 
 @pytest.mark.parametrize("state", ["up", "down"])
@@ -120,122 +86,6 @@ def test_addresses_are_put_on_it_and_given_back_once_it_is_home() -> None:
     ours(driver(giver), "DEL", given)
     order = [("ADD", True), ("CHECK", False), ("STATUS", False), ("GC", False), ("CHECK", False), ("DEL", True)]
     assert giver.asked == order
-
-
-@pytest.mark.parametrize("state", ["up", "down"])
-@pytest.mark.parametrize("fails", ["ipam", "name", "address", "namespace"])
-def test_a_failed_add_leaves_everything_as_it_was(fails: str, state: str) -> None:
-    """Plugins spec, variant 57; the plugin leaves the interface in the pod where IPAM fails."""
-    ip("link", "set", NIC, "alias", "of the rack", state)
-    routes = [{"dst": "10.9.0.0/16", "gw": "172.16.0.1"}] if fails == "address" else []
-    giver = pool(routes=routes)
-    giver.fails |= {"ADD"} if fails == "ipam" else set()
-    more = WITH_ADDRESSES
-    if fails == "name":
-        ip("link", "add", "net1", "type", "veth", "peer", "name", "other", namespace=OURS)
-    before, pod = host(), kernel(OURS)
-    with pytest.raises(PlurimusError, match=r"giver fails|already|adding route|cannot be opened"):
-        ours(driver(giver), "ADD", conf(more), name="nowhere" if fails == "namespace" else OURS)
-    assert host() == before
-    assert alias(NIC) == "of the rack"
-    assert kernel(OURS) == pod
-    assert giver.verbs == {"ipam": ["ADD"], "address": ["ADD", "DEL"]}.get(fails, [])
-    ours(driver(), "DEL", conf(more))
-    assert kernel(OURS) == pod
-    assert host() == before
-
-
-def test_a_move_that_is_refused_half_way_is_undone() -> None:
-    """The name is free when it is looked for, and taken when the interface comes: it is in the pod by then."""
-    before = host()
-
-    def take() -> None:
-        if "net1" not in kernel(OURS)["links"]:
-            ip("link", "add", "net1", "type", "veth", "peer", "name", "other", namespace=OURS)
-
-    giver = Giver(take, **GIVEN)
-    with pytest.raises(AttachmentError, match=f"moving {NIC} to .* as 'net1'"):
-        ours(driver(giver), "ADD", conf(WITH_ADDRESSES))
-    assert host() == before
-    assert alias(NIC) is None
-    assert NIC not in kernel(OURS)["links"]
-    assert giver.verbs == ["ADD", "DEL"]
-
-
-@pytest.mark.parametrize("where", [OURS, "", "gone"])
-def test_deletion_can_be_repeated_whatever_is_gone(where: str) -> None:
-    """Plugins spec, variant 58; without the namespace the plugin fails, or keeps the addresses."""
-    giver, more = pool(), WITH_ADDRESSES
-    before = host()
-    ours(driver(giver), "ADD", conf(more))
-    ours(driver(giver), "DEL", conf(more))
-    for _ in range(2):
-        ours(driver(giver), "DEL", conf(more), name=where)
-    assert host() == before
-    assert giver.verbs == ["ADD", "DEL", "DEL", "DEL"]
-
-
-def test_a_virtual_interface_that_ended_with_its_namespace_is_not_waited_for_for_ever() -> None:
-    giver = pool()
-    ours(driver(giver), "ADD", conf(WITH_ADDRESSES))
-    netns.delete(path(OURS))
-    with capture_logs() as logs:
-        ours(driver(giver), "DEL", conf(WITH_ADDRESSES))
-    assert [each["log_level"] for each in logs] == ["warning"]
-    assert giver.asked[-1] == ("DEL", False)
-
-
-def strayed(name: str) -> None:
-    """Have the interface on the host as the kernel puts hardware there whose namespace ended."""
-    ip("link", "set", NIC, "down")
-    ip("link", "set", NIC, "alias", NIC)
-    ip("link", "set", NIC, "name", name)
-
-
-@pytest.mark.parametrize("more", [{"device": NIC}, {"hwaddr": MAC}])
-@pytest.mark.parametrize("name", ["net1", "dev5"])
-@pytest.mark.parametrize("verb", ["DEL", "ADD"])
-def test_an_interface_whose_namespace_ended_gets_its_name_back(more: dict[str, Any], name: str, verb: str) -> None:
-    before = host()
-    strayed(name)
-    ours(driver(), verb, conf(more), name=OURS if verb == "ADD" else "gone")
-    if verb == "ADD":
-        assert alias("net1", OURS) == NIC
-        ours(driver(), "DEL", conf(more))
-    assert host() == before
-    assert alias(NIC) is None
-
-
-def test_an_interface_that_merely_has_an_alias_is_left_alone() -> None:
-    ip("link", "set", f"{NIC}-peer", "alias", "eth77")
-    before = host()
-    with pytest.raises(AttachmentError, match="this node has no interface called 'eth77'"):
-        ours(driver(), "ADD", conf({"device": "eth77"}))
-    ours(driver(), "DEL", conf({"device": "eth77"}))
-    assert host() == before
-
-
-def test_an_interface_whose_name_is_taken_meanwhile_comes_home_under_another() -> None:
-    ours(driver(), "ADD", conf())
-    ip("link", "add", NIC, "type", "veth", "peer", "name", "other")
-    with capture_logs() as logs:
-        ours(driver(), "DEL", conf())
-    assert "under another name" in logs[0]["event"]
-    assert "net1" not in kernel(OURS)["links"]
-    names = {each["ifname"] for each in ip_json("link", "show") if each["address"] == MAC}
-    assert [name.rstrip("0123456789") for name in names] == ["dev"]
-    ip("link", "delete", NIC)
-
-
-def test_an_interface_the_pod_renamed_comes_home_and_nothing_else_does() -> None:
-    before = host()
-    ours(driver(), "ADD", conf())
-    ip("link", "set", "net1", "down", namespace=OURS)
-    ip("link", "set", "net1", "name", "mine", namespace=OURS)
-    ip("link", "add", "net1", "type", "veth", "peer", "name", "other", namespace=OURS)
-    ours(driver(), "DEL", conf())
-    assert host() == before
-    assert "net1" in kernel(OURS)["links"]
 
 
 @pytest.mark.parametrize("key", ["kernelpath", "pciBusID", "virtio", "deviceID", "auxiliary"])

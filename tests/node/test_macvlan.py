@@ -2,56 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from plurimus.adapters import netns
 from plurimus.cni.errors import AttachmentError, Code, ConfigError, RequestError
-from plurimus.drivers import call
 from plurimus.drivers.macvlan import Macvlan
 
 from .givers import TYPE, Giver
+from .macvlans import (
+    IPS,
+    MAC,
+    add,
+    conf,
+    names,
+    pair,  # noqa: F401 - pair is a fixture
+    there,
+)
 from .snapshot import ip, ip_json, kernel
-from .twins import OURS, ours, path, read, twins, variables
+from .twins import OURS, ours, path, read
 
 pytestmark = pytest.mark.usefixtures("root")
-MAC = "02:00:00:00:00:77"
-IPS = [{"address": "10.56.0.2/24", "gateway": "10.56.0.1"}]
-
-
-@pytest.fixture(autouse=True)
-def pair() -> Iterator[None]:
-    """The pod's namespace, and rail0 on the host."""
-    with twins():
-        ip("link", "add", "rail0", "mtu", "1600", "type", "veth", "peer", "name", "rail0-peer")
-        for name in ("rail0", "rail0-peer"):
-            ip("link", "set", name, "addrgenmode", "none", "up")
-        try:
-            yield
-        finally:
-            ip("link", "delete", "rail0")
-
-
-def conf(version: str = "1.1.0", **more: Any) -> dict[str, Any]:
-    return {"cniVersion": version, "name": "rail", "type": "macvlan", "master": "rail0", **more}
-
-
-def there(name: str = "net1") -> dict[str, Any]:
-    (link,) = ip_json("-details", "link", "show", name, namespace=OURS)
-    return link
-
-
-def add(given: Giver | None = None, **more: Any) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads(ours(Macvlan((given or Giver()).ipam), "ADD", conf(**more)))
-    return made
-
-
-def names() -> set[str]:
-    return set(kernel(OURS)["links"])
 
 
 def test_a_network_without_ipam_is_an_interface_that_is_up() -> None:
@@ -189,82 +162,6 @@ def test_a_name_of_the_host_is_as_good_as_any_in_the_pod() -> None:
         assert (there()["address"], names()) == (MAC, {"lo", "net1"})
     finally:
         ip("link", "delete", "net1")
-
-
-def test_what_has_the_name_in_the_pod_stays_and_the_addresses_are_given_back() -> None:
-    ip("link", "add", "net1", "address", MAC, "type", "veth", "peer", "name", "net1-peer", namespace=OURS)
-    given = Giver(ips=IPS)
-    with pytest.raises(AttachmentError, match="making the macvlan 'net1': File exists"):
-        add(given, **TYPE)
-    assert given.verbs == ["ADD", "DEL"]
-    assert there()["address"] == MAC
-
-
-@pytest.mark.parametrize(
-    "content",
-    [{"ips": IPS * 2}, {"ips": IPS, "routes": [{"dst": "10.9.0.0/16", "gw": "10.99.0.1"}]}],
-)
-def test_an_add_that_fails_leaves_neither_interface_nor_address(content: dict[str, Any]) -> None:
-    given = Giver(names, **content)
-    with pytest.raises(AttachmentError, match=r"adding (address|route)"):
-        add(given, **TYPE)
-    assert given.asked == [("ADD", {"lo"}), ("DEL", {"lo"})]
-    assert names() == {"lo"}
-
-
-def test_an_add_without_addresses_leaves_nothing() -> None:
-    given = Giver(ips=IPS)
-    given.fails = {"ADD"}
-    with pytest.raises(AttachmentError, match="the giver fails at ADD"):
-        add(given, **TYPE)
-    assert (given.verbs, names()) == (["ADD"], {"lo"})
-
-
-def test_an_address_somebody_else_has_is_an_error_that_leaves_nothing() -> None:
-    ip("addr", "add", "fd56::2/64", "dev", "rail0-peer", "nodad")
-    given = Giver(ips=[{"address": "fd56::2/64", "gateway": "fd56::1"}])
-    with pytest.raises(AttachmentError, match="fd56::2/64 of net1: somebody else on the link has it"):
-        add(given, **TYPE)
-    assert (given.verbs, names()) == (["ADD", "DEL"], {"lo"})
-
-
-async def test_an_add_that_is_cancelled_while_it_waits_leaves_nothing() -> None:
-    given = Giver(ips=[{"address": "fd56::2/64", "gateway": "fd56::1"}])
-    env = variables("ADD", OURS, "net1", {})
-    adding = asyncio.create_task(Macvlan(given.ipam).add(call.read(env, json.dumps(conf(**TYPE)).encode(), ())))
-    while "net1" not in await asyncio.to_thread(names):
-        assert not adding.done()
-    adding.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await adding
-    assert (given.verbs, names()) == (["ADD", "DEL"], {"lo"})
-
-
-def test_addresses_are_given_back_once_the_interface_is_gone_and_deleting_again_is_fine() -> None:
-    given = Giver(names, ips=IPS)
-    driver = Macvlan(given.ipam)
-    ours(driver, "ADD", conf(**TYPE))
-    for _ in range(2):
-        ours(driver, "DEL", conf(**TYPE, master="rail9", mode="switch", mtu=-1, mac="zz"))
-    assert given.asked[1:] == [("DEL", {"lo"})] * 2
-    ours(driver, "ADD", conf(**TYPE))
-    netns.delete(path(OURS))
-    given.sees = lambda: None
-    ours(driver, "DEL", conf(**TYPE))
-    ours(driver, "DEL", conf(**TYPE), name="")
-    assert given.verbs[-2:] == ["DEL", "DEL"]
-
-
-def test_a_delete_that_ipam_refuses_can_be_tried_again() -> None:
-    given = Giver(names, ips=IPS)
-    driver = Macvlan(given.ipam)
-    ours(driver, "ADD", conf(**TYPE))
-    given.fails = {"DEL"}
-    with pytest.raises(AttachmentError, match="the giver fails at DEL"):
-        ours(driver, "DEL", conf(**TYPE))
-    given.fails = set()
-    ours(driver, "DEL", conf(**TYPE))
-    assert names() == {"lo"}
 
 
 def test_check_says_what_is_not_as_it_was_made() -> None:
