@@ -6,7 +6,8 @@ PY := .venv/bin/python
 PODS := 40
 BENCH_OUT := docs/performance.md
 
-demo: setup        ## a pod with eth0, net1 and net2, on real interfaces (KEEP=1 leaves it standing)
+demo:              ## a pod with eth0, net1 and net2, on real interfaces (KEEP=1 leaves it standing)
+	@tools/setup.sh demo
 	@$(PY) examples/quickstart/demo.py $(if $(KEEP),--keep)
 
 demo-rdma: setup   ## the same with SR-IOV and an RDMA ping, in a machine made by QEMU
@@ -51,7 +52,7 @@ check: setup       ## formatting, lints, types, import contracts
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
-fmt: setup
+fmt: setup         ## formats, and mends what can be mended
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 

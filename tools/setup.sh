@@ -1,8 +1,9 @@
 #!/bin/sh
 # Set up what the project's commands need, on a fresh Debian or Ubuntu.  Says what it does; does nothing twice.
-#   usage: tools/setup.sh
+#   usage: tools/setup.sh [demo]        "demo": what the demonstration needs, and no more
 set -eu
 cd "$(dirname "$0")/.."
+wanted_by=${1:-all}
 
 say() { printf 'setup: %s\n' "$*"; }
 
@@ -11,10 +12,12 @@ missing=
 need() { [ -e "$1" ] || command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 need ip iproute2
 need ping iputils-ping
-need nft nftables
-need iptables iptables
-need openssl openssl
 need cc gcc
+if [ "$wanted_by" = all ]; then
+  need nft nftables
+  need iptables iptables
+  need openssl openssl
+fi
 printf 'int main(void){return 0;}' | cc -xc -static -o /dev/null - 2>/dev/null || missing="$missing libc6-dev"
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
@@ -46,4 +49,4 @@ if [ ! -e build/plurimus-shim ] || [ -n "$(find shim tools/build_shim.py -type f
   .venv/bin/python tools/build_shim.py build/plurimus-shim
 fi
 
-tools/cni_plugins.sh build/cni-bin
+[ "$wanted_by" = demo ] || tools/cni_plugins.sh build/cni-bin
