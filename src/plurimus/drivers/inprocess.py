@@ -31,17 +31,19 @@ class InProcess:
     def __init__(self, executables: Plugins, unknown: Unknown | None = None) -> None:
         self._executables = executables
         self._unknown = unknown or Unknown()
-        self._drivers: dict[str, Driver] = {}
+        self._sources: list[Mapping[str, Driver]] = []
 
     def use(self, drivers: Mapping[str, Driver]) -> None:
         """Have `drivers`, by plugin type, run from now on; those that delegate to plugins know this object."""
-        self._drivers.update(drivers)
+        self._sources.insert(0, drivers)
 
     def find(self, kind: str, search: Sequence[str]) -> str:
-        return f"{kind} (inside the daemon)" if kind in self._drivers else self._executables.find(kind, search)
+        if any(kind in source for source in self._sources):
+            return f"{kind} (inside the daemon)"
+        return self._executables.find(kind, search)
 
     def link(self, kind: str, conf: Mapping[str, Any], search: Sequence[str]) -> str | None:
-        driver = self._drivers.get(kind)
+        driver = self._driver(kind)
         if driver is None or options.unknown(driver, conf):
             return None
         try:
@@ -50,7 +52,7 @@ class InProcess:
             return None  # `delete` says so
 
     async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
-        driver = self._drivers.get(kind)
+        driver = self._driver(kind)
         request = None if driver is None else call.read(env, stdin, tuple(search))
         if driver is None or request is None or self._is_for_executable(kind, driver, request):
             return await self._executables.run(kind, env=env, stdin=stdin, search=search)
@@ -60,7 +62,7 @@ class InProcess:
     async def call(
         self, kind: str, *, env: Mapping[str, str], conf: Mapping[str, Any], search: Sequence[str]
     ) -> bytes | Result:
-        driver = self._drivers.get(kind)
+        driver = self._driver(kind)
         request = None if driver is None else call.of(env, conf, tuple(search))
         if driver is None or request is None or self._is_for_executable(kind, driver, request):
             return await self._executables.call(kind, env=env, conf=conf, search=search)
@@ -69,12 +71,15 @@ class InProcess:
 
     async def delegate(self, kind: str, request: Call) -> bytes | Result:
         """`call` for a driver that delegates: the plugin `kind` gets the same request as it."""
-        driver = self._drivers.get(kind)
+        driver = self._driver(kind)
         if driver is None or self._is_for_executable(kind, driver, request):
             env, conf = request.env(), request.conf
             return await self._executables.call(kind, env=env, conf=conf, search=request.search)
         made = await _carried_out(kind, driver, request)
         return b"" if made is None else result.printed(made, request.cni_version)
+
+    def _driver(self, kind: str) -> Driver | None:
+        return next((source[kind] for source in self._sources if kind in source), None)
 
     def _is_for_executable(self, kind: str, driver: Driver, request: Call) -> bool:
         """Whether it has options the driver does not know, and there is an executable; each is in the log once."""

@@ -80,7 +80,7 @@ def make_world(config: ConfigFile, access: Access | None = None) -> World:
     """
     cluster = make_cluster(config, access)
     devices, pools = make_devices(config, cluster), make_pools(cluster)
-    return real_world(config, cluster, devices, pools, chroot=config.daemon.chroot_dir)
+    return real_world(config, cluster, devices, pools, chroot=config.daemon.chroot_dir, ahead=True)
 
 
 def make_cluster(config: ConfigFile, access: Access | None = None) -> ManifestFolder | KubernetesCluster | None:

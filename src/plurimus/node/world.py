@@ -68,13 +68,17 @@ def real_world(
     pools: Callable[[], AddressPools] | None = None,
     *,
     chroot: str = "",
+    ahead: bool = False,
 ) -> World:
-    """This node's world, and the cluster it belongs to; plugins run below `chroot`, where its files are, too."""
+    """This node's world, and the cluster it belongs to; plugins run below `chroot`, where its files are, too.
+
+    With `ahead` all is imported now that a request may need.
+    """
     root, unknown = Path(chroot or "/"), Unknown()
     return World(
         cluster=cluster,
         devices=devices,
-        plugins=drivers.plugins(config.daemon, cluster, pools, chroot=chroot, unknown=unknown),
+        plugins=drivers.plugins(config.daemon, cluster, pools, chroot=chroot, unknown=unknown, ahead=ahead),
         confdir=ConfDirectories(),
         kernel=NamespaceKernel(),
         device_infos=DeviceInfoFiles(root),
