@@ -100,7 +100,13 @@ for (title, routes), gateway in product(ROUTED.items(), ({}, {"isDefaultGateway"
         crossed=not refused,
     )
 for version, title in product(("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.1.0", ""), ("layer 2", "dual")):
-    add(f"version {version or 'none'}, {title}", version=version, ipam=IPAM[title], isDefaultGateway=True)
+    add(
+        f"version {version or 'none'}, {title}",
+        version=version,
+        ipam=IPAM[title],
+        isDefaultGateway=True,
+        crossed=title != "layer 2" or version in ("0.3.0", "0.3.1", "0.4.0", "1.1.0"),
+    )
 MACS: dict[str, dict[str, Any]] = {
     "runtime": {"runtimeConfig": {"mac": POD_MAC}},
     "args": {"args": {"cni": {"mac": POD_MAC}}},

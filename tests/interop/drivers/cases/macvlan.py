@@ -48,7 +48,12 @@ for (title, ipam), mode, (mtu, mac) in product(
     if mode in (None, "vepa") or ipam is None:
         add(f"{title}, mode {mode}{', mtu and mac' if mtu else ''}", ipam=ipam, mode=mode, mtu=mtu, mac=mac)
 for version, title in product(("0.1.0", "0.2.0", "0.3.1", "0.4.0", "1.1.0", ""), ("layer 2", "dual")):
-    add(f"version {version or 'none'}, {title}", version=version, ipam=IPAM[title])
+    add(
+        f"version {version or 'none'}, {title}",
+        version=version,
+        ipam=IPAM[title],
+        crossed=title != "layer 2" or version in ("0.3.0", "0.3.1", "0.4.0", "1.1.0"),
+    )
 add("the default route's master", master=None, setup=DEFAULT, ipam=IPAM["host-local"])
 add("the default route's master, empty", master="", setup=DEFAULT)
 add("no default route", master=None, crossed=False)
