@@ -143,3 +143,14 @@ def test_an_interface_the_pod_renamed_comes_home_and_nothing_else_does() -> None
     ours(driver(), "DEL", conf())
     assert host() == before
     assert "net1" in kernel(OURS)["links"]
+
+
+def test_an_interface_that_is_meant_by_another_of_its_names_gets_its_own_back() -> None:
+    ip("link", "property", "add", "dev", NIC, "altname", "port-of-rail-7")
+    before = host()
+    given = conf({"device": "port-of-rail-7"})
+    ours(driver(), "ADD", given)
+    assert alias("net1", OURS) == NIC
+    ours(driver(), "DEL", given)
+    assert host() == before
+    assert alias(NIC) is None

@@ -71,8 +71,13 @@ def in_pod(devices: Sequence[Device], wanted: Wanted, ifname: str) -> Device | N
 
 
 def home(device: Device, wanted: Wanted) -> str:
-    """What the interface is called on the host; a pattern for the kernel, where nobody knows."""
-    return wanted.device or _alias(device) or "dev%d"
+    """What the interface is called on the host; a pattern for the kernel, where nobody knows.
+
+    The configuration comes first, since the pod may have changed the alias, unless it has another name of the
+    interface, which that still has.
+    """
+    named = "" if wanted.device in device.alternatives else wanted.device
+    return named or _alias(device) or "dev%d"
 
 
 def _is_meant(device: Device, wanted: Wanted, ifname: str, parents: set[str]) -> bool:
