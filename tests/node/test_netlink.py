@@ -7,6 +7,8 @@ import ipaddress
 import os
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -72,8 +74,23 @@ def test_what_is_asked_without_waiting_is_what_ip_says(pod: None) -> None:
     with Netlink.open(POD) as netlink:
         assert (netlink.index("net1"), netlink.mtu("net1")) == (theirs["ifindex"], theirs["mtu"])
         assert netlink.mac("net1") == theirs["address"]
-        for name in ("net9", "", "a" * 16, "net1\0"):
+        for name in ("net9", "", "a" * 16, "net1\0", "net1:1"):
             assert (netlink.index(name), netlink.mtu(name), netlink.mac(name)) == (None, None, None)
+        assert netlink.index("net1") == theirs["ifindex"]
+
+
+def test_no_kernel_module_is_loaded_for_a_name_that_no_interface_has() -> None:
+    """At an ioctl(2) about such a name the kernel loads the module of that name, which definitions would choose."""
+    script = """if True:
+        import sys
+        from plurimus.adapters.netlink import Netlink
+        asked = []
+        sys.addaudithook(lambda event, arguments: asked.append(event) if event == "fcntl.ioctl" else None)
+        with Netlink.open() as netlink:
+            assert netlink.index("dccp") is netlink.flags("dccp") is None and not asked
+            assert netlink.index("lo") == 1 and asked
+    """
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
 @pytest.mark.parametrize("name", ["net9", "", "a" * 16, "net1\0", "../net1"])

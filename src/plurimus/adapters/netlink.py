@@ -1,12 +1,13 @@
 """The one door to netlink: a routing socket inside a namespace, requests, whole answers.
 
-kernel: rtnetlink(7); netdevice(7), of whose calls a netlink socket knows those about interfaces.
+kernel: rtnetlink(7); netdevice(7), of whose calls a netlink socket knows those about interfaces; net/core/dev_ioctl.c.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import socket
 import struct
 from collections.abc import Iterable
 
@@ -111,7 +112,8 @@ class Netlink(NetlinkSocket):
     def _ioctl(self, number: int, name: str) -> bytes | None:
         """What the kernel says of an interface; None where there is none."""
         packed = name.encode(errors="surrogatepass")
-        if not 0 < len(packed) < _NAME_SIZE or 0 in packed:
+        # of a name with a colon the call would see what is before it
+        if not 0 < len(packed) < _NAME_SIZE or 0 in packed or b":" in packed or not self._is_there(packed):
             return None
         with guarded(f"interface {name}"):
             try:
@@ -120,6 +122,18 @@ class Netlink(NetlinkSocket):
                 if error.errno == errno.ENODEV:
                     return None
                 raise
+
+    def _is_there(self, packed: bytes) -> bool:
+        """Whether an interface has this name.
+
+        At a call about a name that none has, the kernel first loads the module of that name, for whoever may load
+        modules: it would be chosen by definitions, and waited for.  Binding a routing socket has no other effect.
+        """
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, packed)
+        except OSError as error:
+            return error.errno != errno.ENODEV  # EPERM: such a process loads no modules either
+        return True
 
     def _leave(self, what: str, hop: rt.Route) -> bool:
         """Take `hop` out of the route that has it and others; whether there was one.
