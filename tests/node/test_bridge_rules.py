@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 import pytest
 
 from plurimus.adapters import netns
+from plurimus.adapters.hostprograms import HostPrograms
 from plurimus.cni.errors import AttachmentError, ConfigError
 from plurimus.drivers.bridge.driver import Bridge
+from plurimus.drivers.nft import Nft
+from plurimus.drivers.spoofcheck import SpoofCheck
 
 from . import firewall, plugins
 from .bridges import BRIDGE, PODS, add, conf, delete, driver, executable, ipam, path, ping, pods, ports, variables
@@ -145,6 +149,26 @@ def test_garbage_is_collected_and_what_lives_stays() -> None:
     assert rules() == of_other
     plugins.ours(driver(), variables("GC", "", ""), given)
     assert rules() == of_other
+
+
+def test_rules_of_an_add_that_comes_during_gc_stay() -> None:
+    """Its interface may be missing among those that were seen, and its network need not be the one GC is about."""
+    check = SpoofCheck(Nft(HostPrograms(Path("/"))))
+
+    async def links() -> set[str]:
+        await check.add("late", "net1", "vethlate", SPOOFED)
+        return set()
+
+    async def work() -> None:
+        await check.add("gone", "net1", "vethgone", SPOOFED)
+        await check.collect(set(), links)
+
+    asyncio.run(work())
+    left = spoofing()
+    assert any("late" in line for line in left)
+    assert not any("gone" in line for line in left)
+    asyncio.run(check.remove("late", "net1"))
+    assert spoofing() == []
 
 
 def test_status_says_what_an_add_would_fail_of() -> None:

@@ -5,7 +5,7 @@ Plugins spec section 3.4.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from plurimus.drivers import nft
@@ -57,17 +57,21 @@ class SpoofCheck:
         if self._nft.is_there():
             await self._remove(f"{container_id}-{ifname}")
 
-    async def collect(self, alive: Collection[tuple[str, str]], links: Collection[str]) -> None:
-        """Delete what is of no attachment in `alive`, and about an interface that is none of `links`.
+    async def collect(
+        self, alive: Collection[tuple[str, str]], links: Callable[[], Awaitable[Collection[str]]]
+    ) -> None:
+        """Delete what is of no attachment in `alive`, and about an interface that is none of the host's `links`.
 
         A rule does not say of which network it is, but without its interface it is nobody's.
         """
         if not self._nft.is_there():
             return
         living = {f"{_COMMENT}{container_id}-{ifname}" for container_id, ifname in alive}
-        for rule in await self._rules():
+        rules = await self._rules()
+        present = await links()  # looked at last: an ADD makes the interface before the rule
+        for rule in rules:
             is_ours = rule.comment.startswith(_COMMENT) and rule.comment not in living
-            if is_ours and _interface(rule) not in links:
+            if is_ours and _interface(rule) not in present:
                 await self._remove(rule.comment.removeprefix(_COMMENT))
 
     async def _rules(self) -> list[Rule]:

@@ -105,7 +105,7 @@ class Bridge(Driver):
         if asks(call, "ipMasq"):
             steps.append(partial(self._masquerade.collect, call.network, alive))
         if asks(call, "macspoofchk"):
-            steps.append(partial(self._spoofcheck.collect, alive, await in_thread(_links)))
+            steps.append(partial(self._spoofcheck.collect, alive, partial(in_thread, _links)))
         await take_all(*steps)
 
     async def _attach(
