@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import os
+import resource
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -150,3 +151,16 @@ def test_a_thread_that_cannot_go_back_says_so_and_does_no_other_work_before_it_i
         os.dup2(own, home, inheritable=False)
         os.close(own)
     assert after.result() == here()
+
+
+def test_work_is_done_also_where_no_descriptor_is_left_for_its_thread() -> None:
+    visitors, limits = Visitors(1), resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
+    try:
+        assert start(visitors, lambda: "done").result(60) == "done"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert start(visitors, lambda: netns.visit(POD, here)).result(60) == netns.identity(POD)
+    assert start(visitors, here).result(60) == here()

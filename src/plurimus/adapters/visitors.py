@@ -131,8 +131,15 @@ class Visitors:
 
 @contextlib.contextmanager
 def _visiting() -> Iterator[None]:
-    """Make this thread one that may visit, unless the kernel would not let it back (its own is another user's)."""
-    home = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
+    """Make this thread one that may visit, unless the kernel would not let it back (its own is another user's).
+
+    Nor may it where there are too many open files; it works all the same, since somebody waits for what it is to do.
+    """
+    try:
+        home = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
     try:
         with contextlib.suppress(OSError):
             enter(home)
