@@ -50,6 +50,8 @@ class Undo:
                 await step()
             except PlurimusError as failure:
                 error.add_note(f"while undoing: {failure}")
+            except Exception as fault:  # noqa: BLE001 - of ours; what is left to undo is none the worse
+                error.add_note(f"while undoing: {type(fault).__name__}: {fault}")
 
 
 async def take_all(*steps: Step) -> None:
@@ -57,12 +59,18 @@ async def take_all(*steps: Step) -> None:
 
     Raises:
         PlurimusError: the errors of those that failed, as one.
+        Exception: the first fault of ours, after all steps.
     """
     failures: list[PlurimusError] = []
+    faults: list[Exception] = []
     for step in steps:
         try:
             await step()
         except PlurimusError as error:
             failures.append(error)
+        except Exception as fault:  # noqa: BLE001 - raised below
+            faults.append(fault)
+    if faults:
+        raise faults[0]
     if failures:
         raise joined(failures)

@@ -82,3 +82,23 @@ def test_steps_that_fail_keep_no_other_from_being_taken() -> None:
     with pytest.raises(AttachmentError, match=r"^first fails$"):
         asyncio.run(take_all(*steps[:2]))
     asyncio.run(take_all())
+
+
+def test_a_fault_of_ours_keeps_no_other_step_from_being_taken() -> None:
+    taken: list[str] = []
+
+    async def fault() -> None:
+        raise ZeroDivisionError("ours")
+
+    async def work() -> None:
+        async with Undo() as undo:
+            undo.add(step(taken, "first"))
+            undo.add(fault)
+            raise AttachmentError("no")
+
+    with pytest.raises(AttachmentError, match="no") as raised:
+        asyncio.run(work())
+    assert raised.value.__notes__ == ["while undoing: ZeroDivisionError: ours"]
+    with pytest.raises(ZeroDivisionError, match="ours"):
+        asyncio.run(take_all(fault, step(taken, "second")))
+    assert taken == ["first", "second"]
