@@ -33,6 +33,7 @@ def path(pod: str) -> str:
 @contextmanager
 def pods(*names: str) -> Iterator[None]:
     """Namespaces of these names; afterwards no link, no rule and no forwarding is left on the host."""
+    firewall.flush()  # chained plugins leave chains of their own by design
     before = set(kernel()["links"])
     forwarding = {name: Path(name).read_text() for name in ("/proc/sys/net/ipv4/ip_forward",
                                                             "/proc/sys/net/ipv6/conf/all/forwarding")}  # fmt: skip

@@ -26,6 +26,7 @@ BACKENDS = ["iptables", "nftables"]
 
 @pytest.fixture
 def clean() -> Iterator[None]:
+    firewall.flush()  # chained plugins leave chains of their own by design
     netns.create(POD)
     try:
         yield
