@@ -121,7 +121,7 @@ ROUTES: dict[str, list[dict[str, Any]]] = {
     "its own network": [{"dst": "10.1.2.0/24", "priority": 7}],
 }
 for title, routes in ROUTES.items():
-    refused = title in ("twice", "gateway out of reach")
+    refused = title in ("twice", "gateway out of reach", "table, priority, scope", "host bits")  # by the plugin
     add(f"routes: {title}", ipam=static("10.1.2.5/24", "fd01:2::5/64", routes=routes), crossed=not refused)
 add(
     "routes without a gateway",
