@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import msgspec
 
@@ -98,10 +99,6 @@ class RangeSet:
     def _find(self, address: tuple[int, int] | None) -> Range | None:
         return None if address is None else next((each for each in self.ranges if address in each), None)
 
-    def overlaps(self, other: RangeSet) -> bool:
-        """Whether any address is in both."""
-        return any(_overlap(one, two) for one in self.ranges for two in other.ranges)
-
     def __str__(self) -> str:
         return ",".join(map(str, self.ranges))
 
@@ -132,10 +129,10 @@ def check_overlap(sets: Sequence[RangeSet]) -> None:
     Raises:
         ValueError: which two have one in common.
     """
-    for at, one in enumerate(sets):
-        for behind, two in enumerate(sets[at + 1 :], at + 1):
-            if one.overlaps(two):
-                raise ValueError(f"range set {at} overlaps with {behind}")
+    every = [(each, at) for at, one in enumerate(sets) for each in one.ranges]
+    pair = _overlapping([each for each, _ in every])
+    if pair is not None:
+        raise ValueError(f"range set {every[pair[0]][1]} overlaps with {every[pair[1]][1]}")
 
 
 def number(text: str) -> tuple[int, int] | None:
@@ -157,10 +154,9 @@ def _set(keys: Sequence[RangeKeys]) -> RangeSet:
         raise ValueError("empty range set")
     if len({each.version for each in ranges}) > 1:
         raise ValueError("mixed address families")
-    for at, one in enumerate(ranges):
-        for two in ranges[at + 1 :]:
-            if _overlap(one, two):
-                raise ValueError(f"subnets {one} and {two} overlap")
+    pair = _overlapping(ranges)
+    if pair is not None:
+        raise ValueError(f"subnets {ranges[pair[0]]} and {ranges[pair[1]]} overlap")
     return RangeSet(ranges)
 
 
@@ -215,5 +211,15 @@ def _address(text: str) -> str:
         raise NoAddress(f"invalid IP address: {text}") from error
 
 
-def _overlap(one: Range, two: Range) -> bool:
-    return one.version == two.version and one.first <= two.last and two.first <= one.last
+def _overlapping(ranges: Sequence[Range]) -> tuple[int, int] | None:
+    """The numbers of two ranges that have an address in common, the lower first; None for none.
+
+    Not each with each: who writes definitions chooses how many there are.
+    """
+    order = sorted(range(len(ranges)), key=lambda at: (ranges[at].version, ranges[at].first, ranges[at].last))
+    pairs = []
+    for before, at in pairwise(order):
+        one, two = ranges[before], ranges[at]
+        if one.version == two.version and two.first <= one.last:
+            pairs.append((min(before, at), max(before, at)))
+    return min(pairs, default=None)

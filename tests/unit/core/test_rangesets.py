@@ -87,6 +87,34 @@ def test_sets_that_share_an_address_are_told_and_parts_of_one_network_may_share_
         rangesets.check_overlap(sets)
 
 
+@given(st.lists(st.tuples(st.integers(0, 250), st.integers(0, 250)).map(sorted), min_size=1, max_size=6))
+def test_ranges_and_sets_overlap_where_any_two_of_them_share_an_address(parts: list[list[int]]) -> None:
+    ranges = [keys("10.0.0.0/24", f"10.0.0.{first}", f"10.0.0.{last}") for first, last in parts]
+    share = [
+        (at, behind)
+        for at, one in enumerate(parts)
+        for behind, two in enumerate(parts)
+        if at < behind and one[0] <= two[1] and two[0] <= one[1]
+    ]
+    sets = rangesets.parse([[each] for each in ranges])
+    if not share:
+        rangesets.check_overlap(sets)
+        rangesets.parse([ranges])
+        return
+    with pytest.raises(ValueError, match=r"^range set \d overlaps with \d$") as of_sets:
+        rangesets.check_overlap(sets)
+    assert tuple(int(word) for word in str(of_sets.value).split() if word.isdigit()) in share
+    with pytest.raises(ValueError, match="overlap"):
+        rangesets.parse([ranges])
+
+
+def test_a_definition_of_many_thousand_ranges_keeps_nobody_waiting() -> None:
+    """Compared each with each, these would take minutes."""
+    many = [keys(f"10.{number >> 14}.{number >> 6 & 255}.{(number & 63) * 4}/30") for number in range(20_000)]
+    assert len(one(*many).ranges) == len(many)
+    rangesets.check_overlap(rangesets.parse([[each] for each in many]))
+
+
 def test_addresses_go_round_over_all_ranges_of_a_set_without_their_gateways() -> None:
     ranges = one(keys("10.0.0.0/30"), keys("10.0.1.0/29", "10.0.1.3", "10.0.1.5", "10.0.1.4"))
     assert tried(ranges) == ["10.0.0.2", "10.0.1.3", "10.0.1.5"]
