@@ -27,6 +27,8 @@ _LIST_KEYS = ("cniVersion", "cniVersions", "name", "type", "plugins", "disableCh
               "loadOnlyInlinedPlugins")  # fmt: skip
 _REMEMBERED = 256
 """Texts whose meaning is remembered, some KiB each."""
+_MOST_REMEMBERED = 1 << 16
+"""Characters, or bytes, of such a text: who writes definitions chooses how long they are."""
 _PLUGIN_KEYS = ("name", "cniVersion", "type", "capabilities", "args", "prevResult", "runtimeConfig", "ipam", "dns")
 
 
@@ -147,9 +149,14 @@ def parse(
     )
 
 
-@functools.lru_cache(maxsize=_REMEMBERED)
 def remembered(source: bytes | str, *, default_name: str = "", list_version: str = "") -> NetworkConfig:
     """`parse` for a text that comes again with each pod of its network; nobody changes what it returns."""
+    reader = parse if len(source) > _MOST_REMEMBERED else _remembered
+    return reader(source, default_name=default_name, list_version=list_version)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _remembered(source: bytes | str, *, default_name: str, list_version: str) -> NetworkConfig:
     return parse(source, default_name=default_name, list_version=list_version)
 
 

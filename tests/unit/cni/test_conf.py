@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from plurimus.cni.conf import NetworkConfig, parse
+from plurimus.cni.conf import NetworkConfig, parse, remembered
 from plurimus.cni.errors import ConfigError
 
 PLUGIN = {"type": "bridge"}
@@ -185,3 +185,10 @@ def test_keys_nobody_knows_pass_through() -> None:
 def test_integers_are_exact_whatever_their_size() -> None:
     """Spec section 0, rule 3."""
     assert parse('{"name":"net","type":"a","big":9007199254740993}').plugins[0]["big"] == 2**53 + 1
+
+
+@pytest.mark.parametrize(("length", "is_kept"), [(10, True), (100_000, False)])
+def test_a_text_is_remembered_unless_it_is_so_long_that_many_would_fill_the_memory(length: int, is_kept: bool) -> None:
+    text = json.dumps({**SINGLE, "x-note": "x" * length})
+    assert remembered(text) == parse(text)
+    assert (remembered(text) is remembered(text)) == is_kept
