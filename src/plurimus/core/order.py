@@ -19,7 +19,6 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from plurimus.cni import gojson
 from plurimus.cni.conf import PluginConf
 from plurimus.core.plan import Attachment
 
@@ -32,6 +31,11 @@ _IN_TURN = frozenset({"sbr", "vrf"})
 _IPAM = frozenset({"", "host-local", "static", "whereabouts"})
 """What gives addresses and routes that stand in the configuration."""
 _OWN_SYSCTL = re.compile(r"net[./]ipv[46][./](?:conf|neigh)[./]IFNAME[./]\w+")
+
+_KEYS = ("address", "addresses", "args", "cni", "dst", "ipRanges", "ipam", "ips", "isDefaultGateway", "linkInContainer",
+         "range", "ranges", "routes", "runtimeConfig", "subnet", "sysctl", "table", "type")  # fmt: skip
+"""What is read here, in the spelling it is read in."""
+_SPELLING = {key.casefold(): key for key in _KEYS}
 
 Group = tuple[Attachment, ...]
 
@@ -88,11 +92,20 @@ def _touches_its_own(plugin: PluginConf, independent: Collection[str]) -> bool:
     known = kind in _PLUGINS or kind in _IN_TURN or kind in independent
     if not known or not isinstance(ipam, Mapping) or ipam.get("type", "") not in _IPAM:
         return False
-    if gojson.fold(plugin, ("linkInContainer",)).get("linkInContainer"):
+    if plugin.get("linkInContainer"):
         return False  # it is made on an interface of the sandbox
+    if plugin.get("runtimeConfig") or _is_spelled_otherwise(plugin):
+        return False  # what its plugin reads there is not read here
     if ipam.get("type") == "whereabouts" and not (ipam.get("range") or ipam.get("ipRanges")):
         return False  # its range is in a file of the node
     return plugin["type"] != "tuning" or all(_OWN_SYSCTL.fullmatch(key) for key in _sysctls(plugin))
+
+
+def _is_spelled_otherwise(value: object) -> bool:
+    """Whether a key that is read here is there in another case, in which plugins read it, too."""
+    if isinstance(value, Mapping):
+        return any(_SPELLING.get(key.casefold(), key) != key or _is_spelled_otherwise(value[key]) for key in value)
+    return isinstance(value, list) and any(map(_is_spelled_otherwise, value))
 
 
 def _sysctls(plugin: PluginConf) -> Iterator[str]:

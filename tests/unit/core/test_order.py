@@ -116,6 +116,13 @@ def test_an_address_the_runtime_names_is_the_destination_of_all_it_names_it_to()
         ),
         pytest.param({"type": "macvlan", "linkInContainer": True, "master": "net1"}, id="on-another-interface"),
         pytest.param({"type": "ipvlan", "LinkInContainer": True}, id="on-another-interface-in-gos-way"),
+        pytest.param({"type": "bridge", "isdefaultgateway": True}, id="default-gateway-in-gos-way"),
+        pytest.param({"type": "macvlan", "ipam": {"type": "host-local", "Subnet": "10.0.1.0/24"}}, id="in-gos-way"),
+        pytest.param(macvlan(ranges=[[{"SUBNET": "10.0.1.0/24"}]]), id="range-in-gos-way"),
+        pytest.param(
+            {"type": "macvlan", "ipam": {"type": "static"}, "runtimeConfig": {"ips": ["10.0.0.5/24"]}},
+            id="addresses-a-runtime-would-give",
+        ),
         pytest.param({"type": "macvlan", "ipam": {"type": "whereabouts"}}, id="range-known-to-a-file-only"),
         pytest.param(macvlan(subnet="no subnet"), id="no-subnet"),
     ],
