@@ -84,6 +84,17 @@ def test_no_parameter_leads_out_of_the_namespaces_own(key: str) -> None:
         conf.read(request({"args": {"cni": {"sysctl": {key: "1"}}}}))
 
 
+def test_a_key_that_is_longer_than_any_parameter_is_refused_before_patterns_are_tried_on_it() -> None:
+    """The time an ordinary pattern takes grows with the square of the length, which a pod chooses."""
+    key = "net.ipv4." * 5000
+    with pytest.raises(
+        RequestError, match=r"'net\.ipv4\.net.*' in 'sysctl' has 45000 characters, expected up to 256"
+    ) as long:
+        conf.read(request({"args": {"cni": {"sysctl": {key: "1"}}}}))
+    assert len(str(long.value)) < 300
+    assert conf.read(request({"sysctl": {"net.".ljust(256, "a"): "1"}})).parameters
+
+
 @given(st.text(alphabet="net./IFNAME\0a", max_size=30), st.text(alphabet="net.IFAM1", min_size=1, max_size=15))
 def test_whatever_the_key_the_file_is_below_the_namespaces_own(key: str, ifname: str) -> None:
     try:

@@ -24,6 +24,8 @@ DATA_DIR = "/run/cni/tuning"
 _PARAMETERS = "/proc/sys"
 _ROOT = f"{_PARAMETERS}/net/"
 _MOST_MTU, _MOST_QUEUE = 2**31 - 1, 2**32 - 1
+_MOST_KEY = 256
+"""Characters of a kernel parameter's name, far more than any has: the patterns of the node's list are tried on it."""
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -136,6 +138,10 @@ def _number(subject: str, key: str, configured: int | None, asked: int | None, m
 
 def _path(subject: str, key: str, ifname: str, error: type[PlurimusError]) -> str:
     """The file of a kernel parameter; dots are slashes, but those in the name of the interface, by `IFNAME`."""
+    if len(key) > _MOST_KEY:
+        raise error(
+            f"{subject}: {key[:40] + '...'!r} in 'sysctl' has {len(key)} characters, expected up to {_MOST_KEY}"
+        )
     written = key.replace(".", "/").replace("IFNAME", ifname, 1)
     path = posixpath.normpath(f"{_PARAMETERS}/{written}")
     if "\0" in key or not path.startswith(_ROOT):
