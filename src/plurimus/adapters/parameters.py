@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from plurimus.adapters import files
+from plurimus.adapters import files, rooted
 
 _MOST = 1 << 16
 """Bytes of one parameter."""
@@ -54,7 +54,7 @@ def read(path: str) -> str:
 
 
 def _read(path: str) -> str:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    handle = os.open(rooted.parameter(path), os.O_RDONLY | os.O_CLOEXEC)
     try:
         return os.read(handle, _MOST).decode(errors="surrogateescape").removesuffix("\n")
     finally:
@@ -62,7 +62,7 @@ def _read(path: str) -> str:
 
 
 def _write(path: str, value: str) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    handle = os.open(rooted.parameter(path), os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(handle, value.encode(errors="surrogateescape"))
     finally:

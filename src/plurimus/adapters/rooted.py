@@ -12,6 +12,27 @@ from pathlib import Path
 
 _MOST_LINKS = 40
 """As the kernel has it."""
+_PARAMETERS = "/proc/sys"
+
+
+class _Parameters:
+    """Where this process has the kernel's parameters."""
+
+    folder = _PARAMETERS
+
+
+def find_parameters(root: str) -> None:
+    """Have kernel parameters set below `root`, if they are there: in a container /proc/sys may be read-only.
+
+    Wherever they are, those of the network are those of the thread's namespace.
+    """
+    folder = f"{root.rstrip('/')}{_PARAMETERS}"
+    _Parameters.folder = folder if Path(folder, "net").is_dir() else _PARAMETERS
+
+
+def parameter(path: str) -> str:
+    """Where the kernel parameter is that has `path`, which begins with /proc/sys."""
+    return _Parameters.folder + path.removeprefix(_PARAMETERS)
 
 
 def below(root: str, path: str) -> str:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from plurimus.adapters import files, netns
+from plurimus.adapters import files, netns, rooted
 
 _FOLDER = Path("/proc/sys")
 _MOST = 4096
@@ -47,7 +47,7 @@ def has(namespace: str, key: str) -> bool:
 
 def _read(path: str) -> str:
     """A parameter; opened without what text files need, since drivers do so many times."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    handle = os.open(rooted.parameter(path), os.O_RDONLY | os.O_CLOEXEC)
     try:
         return os.read(handle, _MOST).decode(errors="replace").strip()
     finally:
@@ -55,7 +55,7 @@ def _read(path: str) -> str:
 
 
 def _write(path: str, value: str) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    handle = os.open(rooted.parameter(path), os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(handle, value.encode())
     finally:

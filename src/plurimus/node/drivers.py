@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from plurimus.adapters import rooted
 from plurimus.adapters.plugins import Executables
 from plurimus.core.config import DaemonConfig
 from plurimus.core.ports import AddressPools, Cluster, Plugins
@@ -36,6 +37,7 @@ def plugins(
     """
     inside = InProcess(Executables(timeout=config.plugin_timeout, chroot=chroot), unknown)
     root = Path(chroot or "/")
+    rooted.find_parameters(chroot)
     makers = _makers(root, Ipam(inside))
     if cluster is not None and pools is not None:
         makers["whereabouts"] = partial(_whereabouts, pools, cluster, root)
