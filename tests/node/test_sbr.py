@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
+import json
 import os
 import threading
 
 import pytest
 
 from plurimus.cni.errors import AttachmentError
+from plurimus.drivers import call
+from plurimus.drivers.sbr import Sbr
+from plurimus.drivers.threads import in_thread
 
 from .pods import ip
 from .sourcerouting import (
@@ -23,6 +28,7 @@ from .sourcerouting import (
     state,
     theirs,
     twins,  # noqa: F401 - twins is a fixture
+    variables,
 )
 
 pytestmark = pytest.mark.usefixtures("root")
@@ -144,3 +150,18 @@ def test_the_driver_waits_for_the_plugins_lock() -> None:
     os.close(lock)
     adding.join()
     assert rules(OURS) == {("10.0.1.2", "100")}
+
+
+async def test_a_pod_that_keeps_its_namespace_locked_keeps_nobody_else_waiting() -> None:
+    """Whatever runs in a namespace can lock it, and there are not that many threads."""
+    lock = os.open(path(OURS), os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    request = call.read(variables("DEL", OURS, "net1"), json.dumps(conf("10.0.1.2/24")).encode(), ())
+    waiting = [asyncio.create_task(Sbr(300).delete(request)) for _ in range(40)]
+    await asyncio.sleep(0)
+    other = asyncio.create_task(in_thread(lambda: "done"))
+    done, _ = await asyncio.wait([other], timeout=30)
+    ended = [task for task in waiting if task.done()]
+    os.close(lock)
+    await asyncio.gather(other, *waiting)
+    assert (done, ended) == ({other}, [])

@@ -59,7 +59,7 @@ class Sbr(Driver):
         result = call.previous or Result()
 
         def work() -> None:
-            with netnslock.held(call.netns, timeout=self._timeout), Netlink.open(call.netns) as door:
+            with Netlink.open(call.netns) as door:
                 if settings.table is not None:
                     _lead(door, wanted, settings.table)
                 else:
@@ -67,19 +67,20 @@ class Sbr(Driver):
 
         async with Undo() as undo:
             undo.add(lambda: self.delete(call))
-            await in_thread(work)
+            async with netnslock.held(call.netns, timeout=self._timeout):
+                await in_thread(work)
         return result
 
     async def delete(self, call: Call) -> None:
         table = _settings(call).table
 
         def work() -> None:
-            if not call.netns or netns.is_gone(call.netns):
-                return
-            with netnslock.held(call.netns, timeout=self._timeout), Netlink.open(call.netns) as door:
+            with Netlink.open(call.netns) as door:
                 _tidy(door, call, table)
 
-        await in_thread(work)
+        if call.netns and not netns.is_gone(call.netns):
+            async with netnslock.held(call.netns, timeout=self._timeout):
+                await in_thread(work)
 
     async def check(self, call: Call) -> None:
         settings, wanted = _read(call)

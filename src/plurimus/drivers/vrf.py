@@ -72,10 +72,11 @@ class Vrf(Driver):
         async with Undo() as undo:
 
             def enslave() -> _Lost:
-                with netnslock.held(call.netns, timeout=self._timeout), Netlink.open(call.netns) as door:
+                with Netlink.open(call.netns) as door:
                     return _enslave(door, call.ifname, settings, lambda: undo.add(lambda: self.delete(call)))
 
-            lost = await in_thread(enslave)
+            async with netnslock.held(call.netns, timeout=self._timeout):
+                lost = await in_thread(enslave)
             if lost.addresses or lost.routes:
                 await _restore(call, lost)
         return result
@@ -84,12 +85,12 @@ class Vrf(Driver):
         name = str(call.conf.get("vrfname") or "")
 
         def work() -> None:
-            if not call.netns or netns.is_gone(call.netns):
-                return
-            with netnslock.held(call.netns, timeout=self._timeout), Netlink.open(call.netns) as door:
+            with Netlink.open(call.netns) as door:
                 _release(door, call.ifname, name)
 
-        await in_thread(work)
+        if call.netns and not netns.is_gone(call.netns):
+            async with netnslock.held(call.netns, timeout=self._timeout):
+                await in_thread(work)
 
     async def check(self, call: Call) -> None:
         settings = _read(call)
