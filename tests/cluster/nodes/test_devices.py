@@ -47,8 +47,8 @@ def information() -> Iterator[Path]:
 
 
 @pytest.fixture
-def calls(node: Node, tmp_path: Path) -> Iterator[Path]:
-    """What macvlan and tuning read on stdin, in files named `verb.sandbox.interface.type`."""
+def calls(node: Node, plurimus: Plurimus, tmp_path: Path) -> Iterator[Path]:
+    """What the executables macvlan and tuning read on stdin, in files named `verb.sandbox.interface.type`."""
     spied = {}
     for kind in ("macvlan", "tuning"):
         plugin = node.bin / kind
@@ -57,7 +57,8 @@ def calls(node: Node, tmp_path: Path) -> Iterator[Path]:
         there = f"{tmp_path}/$CNI_COMMAND.$CNI_CONTAINERID.$CNI_IFNAME.{kind}"
         plugin.write_text(f"#!/bin/sh\n/bin/cat > {there}\nexec {real} < {there}\n")
         plugin.chmod(0o755)
-    yield tmp_path
+    with plurimus.configured(executables=["macvlan", "tuning"]):
+        yield tmp_path
     for plugin, real in spied.items():
         plugin.unlink()
         plugin.symlink_to(real)
