@@ -19,7 +19,7 @@ import msgspec
 
 from plurimus.adapters import linkchanges, links, netns, netnslock, rules
 from plurimus.adapters.netlink import Netlink, Request
-from plurimus.cni import args
+from plurimus.cni import args, gojson
 from plurimus.cni.errors import AttachmentError, ConfigError
 from plurimus.cni.result import Result
 from plurimus.drivers.call import Call, Driver
@@ -82,7 +82,7 @@ class Vrf(Driver):
         return result
 
     async def delete(self, call: Call) -> None:
-        name = str(call.conf.get("vrfname") or "")
+        name = name_of(call)
 
         def work() -> None:
             with Netlink.open(call.netns) as door:
@@ -106,6 +106,11 @@ class Vrf(Driver):
 def free_table(taken: Collection[int]) -> int:
     """The lowest table that is neither taken nor one of the kernel's own."""
     return next(table for table in range(1, _MOST_TABLE) if table not in taken and table not in _OF_THE_KERNEL)
+
+
+def name_of(call: Call) -> str:
+    """The VRF a DEL is about, whatever else the configuration has; empty for none."""
+    return str(gojson.fold(call.conf, ("vrfname",)).get("vrfname") or "")
 
 
 def _read(call: Call) -> _Settings:

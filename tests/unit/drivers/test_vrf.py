@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from plurimus.cni.errors import ConfigError
 from plurimus.drivers import call
 from plurimus.drivers.call import Call
-from plurimus.drivers.vrf import Vrf, free_table
+from plurimus.drivers.vrf import Vrf, free_table, name_of
 
 
 def request(verb: str, **conf: Any) -> Call:
@@ -51,3 +51,8 @@ def test_a_configuration_that_cannot_be_is_refused(conf: dict[str, Any], says: s
 @pytest.mark.parametrize("conf", [{}, {"vrfname": 5}, {"vrfname": "blue", "table": "x"}])
 def test_deletion_minds_neither_the_configuration_nor_a_namespace_that_is_gone(conf: dict[str, Any]) -> None:
     asyncio.run(Vrf().delete(request("DEL", **conf)))
+
+
+@pytest.mark.parametrize(("conf", "name"), [({"VrfName": "blue"}, "blue"), ({"vrfname": "blue"}, "blue"), ({}, "")])
+def test_deletion_finds_the_name_in_every_spelling_that_an_add_finds_it_in(conf: dict[str, Any], name: str) -> None:
+    assert name_of(request("DEL", **conf)) == name
