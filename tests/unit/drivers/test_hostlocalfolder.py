@@ -211,3 +211,13 @@ async def test_a_folder_of_many_leases_is_read_once(driver: HostLocal, tmp_path:
         await give(driver, pod)
     await driver.delete(request("DEL", "c"))
     assert {path.stat().st_atime_ns for path in files_there} == {long_ago}
+
+
+async def test_folders_of_networks_that_nobody_asks_for_are_not_known_for_ever(tmp_path: Path) -> None:
+    """Who writes definitions chooses the names of networks; what is forgotten is read anew."""
+    driver = HostLocal(tmp_path, folders=2)
+    for number in range(5):
+        assert await give(driver, network=f"net{number}") == ["10.0.0.2"]
+    assert len(driver.known_folders) == 2
+    assert await give(driver, "b", network="net0") == ["10.0.0.3"]
+    assert driver.known_folders[-1].endswith("/net0")

@@ -30,21 +30,31 @@ from plurimus.drivers.hostlocal.folder import LeaseFolder, OpenFolder
 from plurimus.drivers.threads import in_thread
 
 _LOCK_TIMEOUT = 60.0
+_FOLDERS = 256
 _MOST = 1 << 20
 """Bytes of a resolv.conf."""
 _log = structlog.get_logger(__name__)
 
 
 class HostLocal(Driver):
-    """The node's files are below `root`; a lock is waited for `timeout` seconds."""
+    """The node's files are below `root`; a lock is waited for `timeout` seconds.
+
+    What was read of `folders` networks is known, those that were asked for last.
+    """
 
     keys = ("subnet", "rangeStart", "rangeEnd", "gateway", "ranges", "routes", "dataDir", "resolvConf")
     section = "ipam"
 
-    def __init__(self, root: Path, timeout: float = _LOCK_TIMEOUT) -> None:
+    def __init__(self, root: Path, timeout: float = _LOCK_TIMEOUT, *, folders: int = _FOLDERS) -> None:
         self._root = str(root).rstrip("/")
         self._timeout = timeout
+        self._most = folders
         self._folders: dict[str, LeaseFolder] = {}
+
+    @property
+    def known_folders(self) -> list[str]:
+        """The folders something is known of, the one asked for last at the end."""
+        return list(self._folders)
 
     async def add(self, call: Call) -> Result:
         asked, folder, lease = _request(call), self._folder(call), _lease(call)
@@ -133,9 +143,11 @@ class HostLocal(Driver):
             ConfigError: its name or its `dataDir` lead nowhere.
         """
         path = posixpath.join(posixpath.normpath(hostlocal.data_dir(call.conf)), hostlocal.check_network(call.network))
-        if path not in self._folders:
-            self._folders[path] = LeaseFolder(self._root, path, self._timeout)
-        return self._folders[path]
+        folder = self._folders.pop(path, None) or LeaseFolder(self._root, path, self._timeout)
+        self._folders[path] = folder
+        if len(self._folders) > self._most:  # one that is in use is locked all the same
+            del self._folders[next(iter(self._folders))]
+        return folder
 
     def _nameservers(self, resolv_conf: str) -> DNS:
         if not resolv_conf:
