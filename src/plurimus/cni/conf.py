@@ -256,4 +256,6 @@ def _plugin(raw: object, subject: str) -> PluginConf:
     if "/" in kind or kind in (".", "..") or "\0" in kind:
         raise ConfigError(f"{subject}: plugin type {kind!r}: expected the name of an executable, not a path")
     _typed(plugin, _Plugin, f"{subject}: plugin {kind!r}")
+    if plugin.get("ipam"):
+        plugin["ipam"] = gojson.fold(plugin["ipam"], ("type",))
     return plugin

@@ -175,6 +175,12 @@ def test_keys_match_in_any_case_at_the_top_and_in_plugins() -> None:
     assert single == NetworkConfig("net", "0.4.0", ({"cniVersion": "0.4.0", "name": "net", **read},), single=True)
 
 
+def test_the_type_of_an_ipam_plugin_is_found_in_any_case() -> None:
+    """A driver that did not find it would make an interface without addresses."""
+    config = parse({**LIST, "plugins": [{**PLUGIN, "ipam": {"Type": "host-local", "Subnet": "10.0.0.0/24"}}]})
+    assert config.plugins == ({**PLUGIN, "ipam": {"type": "host-local", "Subnet": "10.0.0.0/24"}},)
+
+
 def test_keys_nobody_knows_pass_through() -> None:
     """Spec section 0, rule 2."""
     config = parse({**LIST, "x-note": {"a": [1]}, "plugins": [{**PLUGIN, "vlan": {"b": None}}]})
