@@ -41,7 +41,7 @@ def test_interfaces_keep_their_names_for_multus_when_earlier_ones_are_gone(node:
     """F13, F36: a record after a DEL that failed half way has holes, and Multus numbers by position."""
     pod = names(node)
     # what its driver does not know is for the executable, which can be made to fail
-    node.network("rail", node.macvlan(**{"optionOfALaterRelease": True}))
+    node.network("rail", node.macvlan(optionOfALaterRelease=True))
     before = node.snapshot()
     node.add(pod, "ours")
     plugin = node.bin / "macvlan"
