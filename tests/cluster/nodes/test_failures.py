@@ -26,7 +26,8 @@ def test_a_definition_that_does_not_work_keeps_the_pod_waiting_with_the_cause_un
     kind, _, text = said(admin, "trainer", namespace, FAILED)
     assert kind == "Warning"
     assert f"[{namespace}/trainer/" in text
-    assert ':rail]: error adding container to network "rail": Link not found' in text
+    assert ':rail]: error adding container to network "rail": ' in text
+    assert "'master' is 'nosuch0': Link not found on this node" in text
     assert starting(admin, "trainer", namespace)
     assert events(admin, "trainer", namespace, "AddedInterface") == []
     broken = objects.network("rail", namespace, "")
