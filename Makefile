@@ -18,7 +18,7 @@ test: setup        ## all tests that need no more than this machine
 	@$(PY) -m pytest --ignore=tests/interop --ignore=tests/cluster --ignore=tests/vm
 
 test-interop: for-interop ## against the real Multus and reference plugins, built from their Go modules
-	@$(PY) -m pytest tests/interop
+	@$(PY) -m pytest tests/interop $(ARGS)
 
 test-cluster: for-cluster ## against a real Kubernetes, built from its Go module
 	@$(PY) tools/build_image.py build/images

@@ -14,7 +14,7 @@ from tests.node.givers import Giver
 from tests.node.snapshot import ip, ip_json
 from tests.node.twins import OURS, THEIRS, ours, path, theirs, twins
 
-from .cards import Card, cards
+from tests.vm.inside.cards import Card, cards
 
 
 @pytest.fixture

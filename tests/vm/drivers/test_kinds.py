@@ -19,7 +19,7 @@ from tests.node.givers import TYPE, Giver
 from tests.node.snapshot import ip, ip_json, kernel
 from tests.node.twins import OURS, THEIRS, ours, path, theirs, twins
 
-from .cards import Card
+from tests.vm.inside.cards import Card
 
 IPS = [{"address": "10.56.0.2/24", "gateway": "10.56.0.1"}]
 STATIC = {"ipam": {"type": "static", "addresses": IPS, "routes": [{"dst": "10.9.0.0/16"}]}}
