@@ -13,7 +13,6 @@ from plurimus.drivers.hostdevice.driver import HostDevice
 from tests.node.givers import Giver
 from tests.node.snapshot import ip, ip_json
 from tests.node.twins import OURS, THEIRS, ours, path, theirs, twins
-
 from tests.vm.inside.cards import Card, cards
 
 

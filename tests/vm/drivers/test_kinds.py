@@ -18,7 +18,6 @@ from plurimus.drivers.vlan import Vlan
 from tests.node.givers import TYPE, Giver
 from tests.node.snapshot import ip, ip_json, kernel
 from tests.node.twins import OURS, THEIRS, ours, path, theirs, twins
-
 from tests.vm.inside.cards import Card
 
 IPS = [{"address": "10.56.0.2/24", "gateway": "10.56.0.1"}]
