@@ -121,6 +121,20 @@ async def test_the_driver_writes_what_the_plugin_does_and_one_key_more(tmp_path:
     assert (node.root / FOLDER / "pci" / address(1)).read_text() == POD
 
 
+@pytest.mark.parametrize("at", ["pod-net1", "pci/0000:01:10.1"])
+async def test_what_a_daemon_was_killed_at_writing_goes_with_the_attachment(tmp_path: Path, at: str) -> None:
+    """Its name comes last: whatever of the two files has none yet is beside it."""
+    node = Node(tmp_path)
+    await node.call("ADD")
+    folder = node.root / FOLDER
+    for name in ("pci/0000:01:10.1", *(["pod-net1"] if at == "pod-net1" else [])):
+        (folder / name).unlink()
+    (folder / at).with_name(f".{Path(at).name}.tmp").write_text("half of")
+    await node.call("DEL")
+    assert list(folder.rglob(".*.tmp")) == []
+    assert node.left() == []
+
+
 async def test_files_and_folders_are_for_root_only(tmp_path: Path) -> None:
     node = Node(tmp_path)
     await node.call("ADD")

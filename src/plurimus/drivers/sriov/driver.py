@@ -95,6 +95,8 @@ class Sriov(Driver):
         saved = self._files.load(call.container_id, call.ifname)
         if saved is not None:
             await self._release(saved, call.netns)
+        else:  # half of a file, perhaps
+            await in_thread(lambda: self._files.forget((call.container_id, call.ifname)))
         # only now, since nobody may get an address that an interface in a pod still has
         await self._ipam.delete(call)
 

@@ -143,8 +143,10 @@ class StateFiles:
         )
 
     def _unlink(self, path: Path) -> None:
+        """Remove a file, and what a daemon that was killed left of writing it."""
         try:
             path.unlink(missing_ok=True)
+            path.with_name(files.temporary_name(path.name)).unlink(missing_ok=True)
             with contextlib.suppress(FileNotFoundError):
                 files.sync_folder(path.parent)
         except OSError as error:
