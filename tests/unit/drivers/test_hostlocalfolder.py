@@ -8,6 +8,7 @@ import os
 import resource
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -179,22 +180,26 @@ async def test_a_cancelled_add_leaves_no_address_behind(driver: HostLocal, tmp_p
     assert await give(driver)
 
 
-@pytest.fixture
+@contextmanager
 def no_room() -> Iterator[None]:
-    """A limit for the size of files, at which a write ends early."""
+    """A limit for the size of files, at which a write ends early; pytest's own output may be such a file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.usefixtures("no_room")
 async def test_an_address_whose_lease_cannot_be_written_is_not_given(driver: HostLocal, tmp_path: Path) -> None:
-    with pytest.raises(AttachmentError, match=r"cannot keep leases in .*/net: No space left on device") as failed:
+    with (
+        no_room(),
+        pytest.raises(AttachmentError, match=r"cannot keep leases in .*/net: No space left on device") as failed,
+    ):
         await give(driver, "a")
     assert failed.value.code == 5
     assert files(tmp_path) == {}
-    with pytest.raises(AttachmentError, match=r"cannot keep leases in .*/net: No space left on device"):
+    with no_room(), pytest.raises(AttachmentError, match=r"cannot keep leases in .*/net: No space left on device"):
         await give(driver, "a", "b")  # the lease is short enough, what says which was given last is not
     assert [name for name in files(tmp_path) if not name.startswith("last")] == []
 
