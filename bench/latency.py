@@ -1,4 +1,4 @@
-"""How long ADD and DEL take: the bare plugins by hand, and the same plugins through shim and daemon.
+"""How long ADD and DEL take: the bare plugins by hand, and the same networks through shim and daemon.
 
     usage: latency.py [--pods N] [--write FILE]
 
@@ -150,7 +150,7 @@ def report(samples: Samples, starts: dict[str, list[float]], memory: float, pods
         "# Performance",
         "",
         "Made by `make bench`; do not edit.  The plugin executables by hand, one after another, and the same",
-        "executables through shim and daemon, in turn in one run.  A pod has a bridge as its default network and K",
+        "networks through shim and daemon, whose drivers make them, in turn in one run.  A pod has a bridge and K",
         f"macvlan networks, all with host-local addresses; {pods} pods a row, milliseconds.  The daemon attaches the",
         "macvlan networks side by side.",
         "",
