@@ -53,7 +53,6 @@ DRAINING = 25.0
 
 SYNCING = 20.0
 """Seconds the copies of pods and definitions may take before requests are answered without."""
-"""The environment variable with this node's name (spec section 7.7)."""
 
 _log = structlog.get_logger(__name__)
 
