@@ -79,7 +79,8 @@ class CertificateFile:
             files.sync_folder(self.path.parent)
         except OSError as error:
             raise files.io_error(self.path, "write", error) from error
-        for old in self.path.parent.glob(_DATED.format("[0-9]*")):
+        every = _DATED.format("[0-9]*")
+        for old in (*self.path.parent.glob(every), *self.path.parent.glob(files.temporary_name(every))):
             if old.name != dated.name:
                 with contextlib.suppress(OSError):
                     old.unlink()

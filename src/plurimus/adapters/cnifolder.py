@@ -56,11 +56,7 @@ class CniFolder:
 
     def remove(self, name: str) -> None:
         """Remove a file; a missing one is fine."""
-        path = self.path / name
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise _error(path, error) from error
+        files.remove(self.path / name)
 
     def hold(self) -> None:
         """Mark the folder as one that this process keeps, for as long as it lives."""

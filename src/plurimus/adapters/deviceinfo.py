@@ -44,11 +44,7 @@ class DeviceInfoFiles:
         files.replace(here, info.encode(), durable=False, mode=0o444)
 
     async def remove(self, path: str) -> None:
-        here = self._own(path)
-        try:
-            here.unlink(missing_ok=True)
-        except OSError as error:
-            raise files.io_error(here, "remove", error) from error
+        files.remove(self._own(path))
 
     def _own(self, path: str) -> Path:
         """Where the file of an attachment is; no record, whoever wrote it, leads anywhere else."""

@@ -6,6 +6,7 @@ Not an adapter itself but what the ones that keep state have in common.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -67,6 +68,44 @@ def replace(path: Path, content: bytes, *, durable: bool, mode: int = 0o600) -> 
         with contextlib.suppress(OSError):
             os.unlink(temporary)  # noqa: PTH108
         raise io_error(path, "write", error) from error
+
+
+def remove(path: Path, *, durable: bool = False) -> None:
+    """Remove a file, which may be gone, and what a process that was killed left of writing it.
+
+    `durable` waits until the disk knows.  No file has a name that is too long.
+
+    Raises:
+        AttachmentError: code 5, with the path; the file is there.
+    """
+    try:
+        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # whatever it is, the file itself is gone
+            path.with_name(temporary_name(path.name)).unlink()
+        if durable:
+            with contextlib.suppress(FileNotFoundError):
+                sync_folder(path.parent)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise io_error(path, "remove", error) from error
+
+
+def names(folder: Path, part: str = "") -> list[str]:
+    """The names, in order, of the files in a folder that are whole, and have `part` in their names.
+
+    Those that begin with a dot are being written, or kept aside.  A missing folder has none; others have thousands, so
+    no more is done with each.
+
+    Raises:
+        AttachmentError: code 5, with the path.
+    """
+    try:
+        with os.scandir(folder) as there:
+            return sorted(each.name for each in there if part in each.name and each.name[0] != "." and each.is_file())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise io_error(folder, "list", error) from error
 
 
 def install(source: Path, target: Path) -> bool:

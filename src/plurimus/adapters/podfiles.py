@@ -66,7 +66,7 @@ class PodFiles:
     def forget(self, namespace: str, name: str) -> None:
         """Remove what was written for a pod, as deleting the pod would."""
         for suffix in ("yaml", "events"):
-            self._path(namespace, name, suffix).unlink(missing_ok=True)
+            files.remove(self._path(namespace, name, suffix))
 
     def _lines(self, namespace: str, name: str) -> list[bytes]:
         try:

@@ -55,8 +55,13 @@ class RunPodFolders:
             await self._delete([*old, new.name] if new.exists() else old)
 
     async def remove(self, uid: str, container_id: str) -> None:
-        if _UID.fullmatch(uid) and self._owner(uid) == container_id:
+        if not _UID.fullmatch(uid):
+            return
+        owner = self._owner(uid)
+        if owner == container_id:
             await self._delete(self._take(uid))
+        elif not owner:  # half of its file, perhaps
+            files.remove(self._folder() / f"{_OWNER}{uid}")
 
     async def sweep(self, living: Collection[str]) -> None:
         for name in self._names():
@@ -77,9 +82,9 @@ class RunPodFolders:
         path = self._folder() / uid
         try:
             old = leftovers.put_aside(path)
-            (self._folder() / f"{_OWNER}{uid}").unlink(missing_ok=True)
         except OSError as error:
             raise files.io_error(path, "remove", error) from error
+        files.remove(self._folder() / f"{_OWNER}{uid}")
         return old
 
     async def _delete(self, names: Collection[str]) -> None:

@@ -79,11 +79,8 @@ class PoolFiles:
         path = self._path("overlappingrangeipreservations", namespace, name)
         async with self._locked():
             found = self._read(path, Reservation)
-            if found is not None and found.uid == reservation.uid:
-                try:
-                    path.unlink(missing_ok=True)
-                except OSError as error:
-                    raise files.io_error(path, "remove", error) from error
+            if found is None or found.uid == reservation.uid:
+                files.remove(path)
 
     async def slices(self, namespace: str, name: str) -> SlicePool | None:
         found = self._read(self._path("nodeslicepools", namespace, name), _Slices)

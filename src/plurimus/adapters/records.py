@@ -34,11 +34,7 @@ class RecordFiles:
             raise files.io_error(path, "read", error) from error
 
     async def remove(self, container_id: str) -> None:
-        path = self._path(container_id)
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise files.io_error(path, "remove", error) from error
+        files.remove(self._path(container_id))
 
     async def set_aside(self, container_id: str) -> str:
         path = self._path(container_id)
@@ -50,13 +46,7 @@ class RecordFiles:
         return str(aside)
 
     async def container_ids(self) -> list[str]:
-        try:
-            names = [entry.name for entry in self._folder.iterdir() if entry.is_file()]
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise files.io_error(self._folder, "list", error) from error
-        return sorted(filter(_is_container_id, names))
+        return list(filter(_is_container_id, files.names(self._folder)))
 
     def _path(self, container_id: str) -> Path:
         args.check_container_id(container_id)

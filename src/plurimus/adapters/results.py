@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from plurimus.adapters import files
@@ -28,19 +27,15 @@ class ResultFiles:
         except OSError as error:
             raise files.io_error(path, "read", error) from error
         except ValueError:
-            path.unlink(missing_ok=True)
+            files.remove(path)
             return None
 
     async def remove(self, network: str, container_id: str, ifname: str) -> None:
-        path = self._folder / cache.file_name(network, container_id, ifname)
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise files.io_error(path, "remove", error) from error
+        files.remove(self._folder / cache.file_name(network, container_id, ifname))
 
     async def entries(self, container_id: str = "") -> list[CachedAttachment]:
         found = []
-        for name in self._names(f"-{container_id}-" if container_id else ""):
+        for name in files.names(self._folder, f"-{container_id}-" if container_id else ""):
             try:
                 entry = cache.decode((self._folder / name).read_bytes())
             except (OSError, ValueError):
@@ -49,13 +44,3 @@ class ResultFiles:
             if owner and container_id in ("", owner) and entry.file_name == name:
                 found.append(entry)
         return found
-
-    def _names(self, part: str) -> list[str]:
-        """The names of files with `part` in it, in order; a node may have thousands, so no more is done with each."""
-        try:
-            with os.scandir(self._folder) as there:
-                return sorted(entry.name for entry in there if part in entry.name and entry.name[0] != ".")
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise files.io_error(self._folder, "list", error) from error

@@ -36,11 +36,7 @@ class SpoolFiles:
         return self._path(container_id, ifname).exists()
 
     def forget(self, container_id: str, ifname: str) -> None:
-        path = self._path(container_id, ifname)
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise files.io_error(path, "remove", error) from error
+        files.remove(self._path(container_id, ifname))
 
     def owe(self, container_id: str, ifname: str, *, env: Mapping[str, str], stdin: bytes) -> None:
         body = {"env": dict(env), "config": base64.b64encode(stdin).decode()}

@@ -87,7 +87,7 @@ class Runtime:
         await self._chain.delete(*self._plan(sandbox))
         seconds = time.monotonic() - started
         netns.delete(sandbox.netns)
-        self._file(sandbox).unlink(missing_ok=True)
+        files.remove(self._file(sandbox))
         return seconds
 
     def find(self, text: str) -> Sandbox:

@@ -28,7 +28,7 @@ from plurimus.node.settle import settle
 
 PROGRAM = "plurimus"
 MULTUS_PROGRAMS = ("multus", "multus-shim")
-_KEPT = {MARK, *(name for kept in (thin.PROGRAM, thin.KUBECONFIG) for name in (kept, files.temporary_name(kept)))}
+_KEPT = (MARK, thin.KUBECONFIG, thin.PROGRAM)
 """What `plurimus thin` puts into its folder; a person may have put something beside it."""
 
 
@@ -132,9 +132,10 @@ def _remove_configurations(folder: CniFolder) -> Iterator[Step]:
 
 def _remove_kept(folder: CniFolder) -> Iterator[Step]:
     """What calls need on a node without a daemon, a token among it; it goes with the shim, which starts them."""
-    for name in folder.names():
-        if name in _KEPT:
-            folder.remove(name)
+    names = folder.names()
+    for name in _KEPT:
+        folder.remove(name)
+        if name in names:
             yield Step(str(folder.path / name), "removed")
     with contextlib.suppress(OSError):  # there is none, or another program's file is in it
         folder.path.rmdir()

@@ -166,6 +166,8 @@ class Requests:
         """Undo what is on record.  Pod, cluster, namespace and other plugins may be gone."""
         plan = await recall.plan_of(context.env, context.netconf, context.world)
         if plan is None:
+            # a daemon that was killed while it wrote the record had done nothing
+            await context.world.records(context.netconf.cni_dir).remove(context.env.container_id)
             _log.info("nothing on record, nothing to delete")
             return
         errors = await context.attacher.undo(plan)

@@ -53,6 +53,7 @@ async def test_a_certificate_is_stored_and_read(issued: list[tuple[str, str]], t
 async def test_the_next_one_takes_its_place_and_old_ones_go(issued: list[tuple[str, str]], tmp_path: Path) -> None:
     """F76: files of others stay, and those that a writer which was killed left do no harm."""
     (tmp_path / f".{CURRENT}.tmp").symlink_to("elsewhere")
+    (tmp_path / ".multus-client-2023-11-14-22-13-19-000000.pem.tmp").write_text("half of a key")
     (tmp_path / "multus-client-notes.txt").touch()
     file = CertificateFile(tmp_path)
     for number, (certificate, key) in enumerate(issued):

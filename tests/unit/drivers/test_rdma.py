@@ -58,6 +58,15 @@ async def test_a_device_goes_to_the_pod_and_comes_home(tmp_path: Path) -> None:
     assert there.moves == [("mlx5_9", POD), ("mlx5_9", HOST)]
 
 
+async def test_what_a_daemon_was_killed_at_writing_goes_with_the_attachment(tmp_path: Path) -> None:
+    half = state(tmp_path, ".rail0-pod-net1.tmp")
+    half.parent.mkdir(parents=True)
+    half.write_text("half of")
+    there = node()
+    await driver(there, tmp_path).delete(request("DEL"))
+    assert (list(half.parent.iterdir()), there.moves) == ([], [])
+
+
 async def test_the_saved_state_is_what_the_plugin_writes_and_one_key_more(tmp_path: Path) -> None:
     await driver(node(), tmp_path).add(request("ADD"))
     assert json.loads(state(tmp_path).read_bytes()) == {

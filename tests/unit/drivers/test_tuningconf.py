@@ -16,6 +16,7 @@ from plurimus.drivers import call
 from plurimus.drivers.call import Call
 from plurimus.drivers.tuning import allowlist, conf
 from plurimus.drivers.tuning.backup import Backup
+from plurimus.drivers.tuning.driver import Tuning
 
 KEY = "net.ipv4.conf.IFNAME.arp_filter"
 
@@ -206,3 +207,11 @@ def test_a_file_that_cannot_be_understood_is_an_error_of_its_own(content: bytes,
     with pytest.raises(AttachmentError, match=r"pod_net1\.json cannot be understood") as refused:
         Backup(tmp_path / "pod_net1.json").load()
     assert refused.value.code == 6
+
+
+async def test_what_a_daemon_was_killed_at_writing_goes_with_the_attachment(tmp_path: Path) -> None:
+    half = tmp_path / "run/cni/tuning/.pod_net1.json.tmp"
+    half.parent.mkdir(parents=True)
+    half.write_text("half of")
+    await Tuning(tmp_path).delete(request({}))
+    assert list(half.parent.iterdir()) == []

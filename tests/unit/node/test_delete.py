@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from plurimus.adapters.records import RecordFiles
 from plurimus.cni.errors import ClusterError
 
 from . import multus
@@ -47,6 +50,16 @@ async def test_a_sandbox_nobody_knows_is_deleted_without_asking_anybody() -> Non
     await node.delete()
     assert node.plugins.made() == []
     assert node.cluster.asked == []
+
+
+async def test_half_a_record_of_a_sandbox_nobody_knows_is_removed(tmp_path: Path) -> None:
+    """F2: what a daemon left that was killed while it wrote it, before it did anything else."""
+    node = Node()
+    node.world = replace(node.world, records=lambda _: RecordFiles(tmp_path))
+    node.restart()
+    (tmp_path / f".{CONTAINER}.tmp").write_text("half of")
+    await node.delete()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("netns", ["", "/run/netns/another"])

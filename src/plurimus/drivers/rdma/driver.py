@@ -106,6 +106,7 @@ class Rdma(Driver):
     def _delete(self, network: str, container_id: str, ifname: str, netns: str) -> None:
         saved = self._files.load(network, container_id, ifname)
         if saved is None:
+            self._files.remove(network, container_id, ifname)  # half of a file, perhaps
             return
         namespace = netns or saved.netns
         if not namespace and not self._is_home(saved):

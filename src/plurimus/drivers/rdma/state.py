@@ -56,7 +56,7 @@ class SavedDevices:
 
     def remove(self, network: str, container_id: str, ifname: str) -> None:
         """Remove the file; a missing one is fine."""
-        _unlink(self._path(network, container_id, ifname))
+        files.remove(self._path(network, container_id, ifname))
 
     def forget_others(self, device_id: str, network: str, container_id: str, ifname: str) -> None:
         """Remove what says of any other attachment that it has the device of a function, which this one has."""
@@ -68,7 +68,7 @@ class SavedDevices:
                 _log.warning("what is saved of an RDMA device cannot be read", reason=str(error))
                 continue
             if other is not None and other.device_id == device_id:
-                _unlink(path)
+                files.remove(path)
 
     def of_network(self, network: str) -> Iterator[tuple[str, str]]:
         """Container ID and interface of each file of a network.
@@ -82,12 +82,7 @@ class SavedDevices:
 
     def _files(self) -> list[Path]:
         folder = self._folder()
-        try:
-            return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise files.io_error(folder, "list", error) from error
+        return [folder / name for name in files.names(folder)]
 
     def _read(self, path: Path) -> Saved | None:
         try:
@@ -111,11 +106,3 @@ class SavedDevices:
 
     def _folder(self) -> Path:
         return Path(rooted.below(self._root, FOLDER))
-
-
-def _unlink(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise files.io_error(path, "remove", error) from error

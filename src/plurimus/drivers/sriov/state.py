@@ -9,7 +9,6 @@ RDMA spec sections 1.5, 1.7 and 1.8.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -77,7 +76,7 @@ class StateFiles:
         files.replace(self._devices / saved.device, saved.netns.encode(), durable=True)
 
     def forget(self, owner: tuple[str, str]) -> None:
-        self._unlink(self._path(*owner))
+        files.remove(self._path(*owner), durable=True)
 
     def allocated(self, device: str) -> str:
         """The path of the namespace a VF was given to; empty where it is free."""
@@ -90,7 +89,7 @@ class StateFiles:
             raise files.io_error(path, "read", error) from error
 
     def free(self, device: str) -> None:
-        self._unlink(self._devices / device)
+        files.remove(self._devices / device, durable=True)
 
     @asynccontextmanager
     async def hold(self, device: str) -> AsyncIterator[None]:
@@ -142,25 +141,9 @@ class StateFiles:
             f" (it may be {' or '.join(f'{device}, in {self.allocated(device)}' for device in left)})" if left else ""
         )
 
-    def _unlink(self, path: Path) -> None:
-        """Remove a file, and what a daemon that was killed left of writing it."""
-        try:
-            path.unlink(missing_ok=True)
-            path.with_name(files.temporary_name(path.name)).unlink(missing_ok=True)
-            with contextlib.suppress(FileNotFoundError):
-                files.sync_folder(path.parent)
-        except OSError as error:
-            raise files.io_error(path, "remove", error) from error
-
 
 def _files(folder: Path) -> list[Path]:
-    """The files in a folder, but those that are about to be written."""
-    try:
-        return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise files.io_error(folder, "read", error) from error
+    return [folder / name for name in files.names(folder)]
 
 
 def _read(path: Path) -> Saved | None:

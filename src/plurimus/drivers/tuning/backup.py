@@ -8,7 +8,6 @@ Plugins spec section 10.
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,8 +76,4 @@ class Backup:
         Raises:
             AttachmentError: code 5, with the path.
         """
-        try:
-            with contextlib.suppress(FileNotFoundError):
-                self.path.unlink()
-        except OSError as error:
-            raise files.io_error(self.path, "remove", error) from error
+        files.remove(self.path)

@@ -69,7 +69,7 @@ class Tuning(Driver):
             saved = {}
         if saved is not None:
             await in_thread(lambda: _restore(call, saved))
-            backup.remove()
+        backup.remove()  # which may be half of one
 
     async def check(self, call: Call) -> None:
         settings = conf.read(call)
