@@ -2,7 +2,8 @@
 
 A pattern means here what it means there, or is refused: none is understood as something else.  So what Go does not
 know (back references, assertions, possessive repetition) is refused, and so is what Python has no word for (properties
-of Unicode, most flags).
+of Unicode, most flags).  As there, searching takes as long as pattern and text are long, and never longer: all ways to
+match are followed side by side (`patterns`).
 
 Go: package regexp/syntax.
 """
@@ -12,6 +13,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+
+from plurimus.cni import patterns
 
 _CLASSES = {
     "alnum": "0-9A-Za-z", "alpha": "A-Za-z", "ascii": "\\x00-\\x7f", "blank": "\\t ", "cntrl": "\\x00-\\x1f\\x7f",
@@ -27,7 +30,7 @@ _MOST_REPEATS, _LAST_CHARACTER = 1000, 0x10FFFF
 
 
 @lru_cache(maxsize=256)
-def compile(pattern: str) -> re.Pattern[str]:  # noqa: A001 - used as goregexp.compile
+def compile(pattern: str) -> patterns.Pattern:  # noqa: A001 - used as goregexp.compile
     """The pattern, to be searched for.
 
     Raises:
@@ -37,12 +40,20 @@ def compile(pattern: str) -> re.Pattern[str]:  # noqa: A001 - used as goregexp.c
     flags = re.ASCII | (re.IGNORECASE if start else 0)
     parts: list[str] = []
     while start < len(pattern):
-        part, start = _next(pattern, start, repeated=bool(parts) and _is_repeat(parts[-1]))
+        if pattern.startswith("\\Q", start):
+            inside, mark, _ = pattern[start + 2 :].partition("\\E")
+            parts += map(re.escape, inside)
+            start += 2 + len(inside) + len(mark)
+            continue
+        part, start = _next(pattern, start, repeated=bool(parts) and patterns.is_repeat(parts[-1]))
         parts.append(part)
     try:
-        return re.compile("".join(parts), flags)
+        re.compile("".join(parts), flags)
+        return patterns.put_together(parts, flags)
     except (re.error, OverflowError) as error:
         raise ValueError(str(error)) from error
+    except RecursionError:
+        raise ValueError("groups in groups, too many for what is understood here") from None
 
 
 def _next(pattern: str, at: int, *, repeated: bool) -> tuple[str, int]:
@@ -63,10 +74,6 @@ def _next(pattern: str, at: int, *, repeated: bool) -> tuple[str, int]:
     return ("\\Z" if character == "$" else re.escape(character) if character in "{}" else character), at + 1
 
 
-def _is_repeat(part: str) -> bool:
-    return part[0] in "*+?" or (part[0] == "{" and len(part) > 1)
-
-
 def _group(pattern: str, at: int) -> tuple[str, int]:
     match = _GROUP.match(pattern, at)
     if match is None:
@@ -76,9 +83,6 @@ def _group(pattern: str, at: int) -> tuple[str, int]:
 
 
 def _escape(pattern: str, at: int) -> tuple[str, int]:
-    if pattern.startswith("\\Q", at):
-        inside, mark, _ = pattern[at + 2 :].partition("\\E")
-        return re.escape(inside), at + 2 + len(inside) + len(mark)
     if pattern.startswith("\\z", at):
         return "\\Z", at + 2
     if pattern[at + 1 : at + 2] in {"A", "b", "B"}:

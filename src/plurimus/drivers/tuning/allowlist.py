@@ -40,6 +40,6 @@ def check(root: Path, keys: Iterable[str]) -> None:
 
 def _matches(path: Path, line: str, key: str) -> bool:
     try:
-        return goregexp.compile(line).search(key) is not None
+        return goregexp.compile(line).search(key)
     except ValueError as error:
         raise ConfigError(f"{path} has the line {line!r}, which is no regular expression of Go: {error}") from error
