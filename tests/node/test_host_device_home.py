@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
 
 from plurimus.adapters import netns
+from plurimus.adapters.netlink import Netlink, Request
 from plurimus.cni.errors import AttachmentError, PlurimusError
+from plurimus.drivers import call
+from plurimus.drivers.hostdevice import conf as hostdevice
+from plurimus.drivers.hostdevice import move
 
 from .givers import Giver
 from .hostdevices import (
@@ -24,7 +32,7 @@ from .hostdevices import (
     pool,
 )
 from .snapshot import ip, ip_json, kernel
-from .twins import OURS, ours, path
+from .twins import OURS, ours, path, variables
 
 pytestmark = pytest.mark.usefixtures("root")
 
@@ -153,4 +161,36 @@ def test_an_interface_that_is_meant_by_another_of_its_names_gets_its_own_back() 
     assert alias("net1", OURS) == NIC
     ours(driver(), "DEL", given)
     assert host() == before
+    assert alias(NIC) is None
+
+
+class Slow:
+    """The host's door, by which somebody is quicker: the second request waits for `meanwhile`, if that goes on."""
+
+    def __init__(self, door: Netlink, meanwhile: Callable[[], object]) -> None:
+        self._door, self._between = door, threading.Thread(target=meanwhile)
+        self._asked = 0
+
+    def change_all(self, requests: Sequence[Request]) -> None:
+        self._asked += 1
+        if self._asked == 2:
+            self._between.start()
+            self._between.join(0.3)
+        self._door.change_all(requests)
+
+    def end(self) -> None:
+        self._between.join()
+
+
+def test_a_deletion_that_is_repeated_takes_nothing_from_the_next_pods_interface(tmp_path: Path) -> None:
+    request = call.read(variables("ADD", OURS, "net1", {}), json.dumps(conf()).encode(), ())
+    with Netlink.open() as host:
+        lock = move.lock_of(tmp_path)
+        device = move.find_on_host(host, hostdevice.read(request, tmp_path), "net1", lock)
+        assert device is not None
+        slow = Slow(host, lambda: ours(driver(root=tmp_path), "DEL", conf(), name="gone"))
+        move.give(cast("Netlink", slow), device, request, lock)
+        slow.end()
+    assert alias("net1", OURS) == NIC
+    ours(driver(root=tmp_path), "DEL", conf())
     assert alias(NIC) is None

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from plurimus.cni.errors import AttachmentError, Code
@@ -173,6 +174,25 @@ def lock(path: Path, *, create: bool = True) -> int | None:
         raise io_error(path, "lock", error) from error
     os.close(taken)
     return None
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Have the lock at `path`, in a new folder if need be, for which this thread waits; the file stays.
+
+    Raises:
+        AttachmentError: code 5, with the path.
+    """
+    try:
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        taken = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise io_error(path, "lock", error) from error
+    try:
+        fcntl.flock(taken, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(taken)
 
 
 def io_error(path: Path, verb: str, error: OSError) -> AttachmentError:

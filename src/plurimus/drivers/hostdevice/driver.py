@@ -40,21 +40,21 @@ class HostDevice(Driver):
     keys = ("device", "hwaddr", "kernelpath", "pciBusID")
 
     def __init__(self, root: Path, ipam: Ipam, *, patience: float = _PATIENCE) -> None:
-        self._root = root
+        self._root, self._lock = root, move.lock_of(root)
         self._ipam = ipam
         self._patience = patience
 
     async def add(self, call: Call) -> Result:
         wanted = conf.read(call, self._root)
-        device = await in_thread(lambda: _find(call, wanted))
+        device = await in_thread(lambda: _find(call, wanted, self._lock))
         async with Undo() as undo:
             given = await self._ipam.add(call)
             undo.add(partial(self._ipam.delete, call))
             result = _result(call, device, given, wanted.dns if self._ipam.kind(call) else DNS())
             if device is None:
                 return result
-            undo.add(lambda: in_thread(lambda: move.take_back(device, call)))
-            await in_thread(lambda: _give(call, device))
+            undo.add(lambda: in_thread(lambda: move.take_back(device, call, self._lock)))
+            await in_thread(lambda: _give(call, device, self._lock))
             if result.ips:
                 await addressing.configure(call.netns, call.ifname, result)
         return result
@@ -92,7 +92,7 @@ class HostDevice(Driver):
 
     async def _bring_home(self, call: Call, wanted: Wanted) -> None:
         waited, pause = 0.0, _FIRST_PAUSE
-        while not await in_thread(lambda: move.bring_home(call, wanted)):
+        while not await in_thread(lambda: move.bring_home(call, wanted, self._lock)):
             if waited >= self._patience:
                 break
             await asyncio.sleep(pause)
@@ -104,7 +104,7 @@ class HostDevice(Driver):
                      container=call.container_id)  # fmt: skip
 
 
-def _find(call: Call, wanted: Wanted) -> Device | None:
+def _find(call: Call, wanted: Wanted, lock: Path) -> Device | None:
     """The interface that is to be moved, None where a program has the function; and whether the pod can take it.
 
     Raises:
@@ -119,15 +119,15 @@ def _find(call: Call, wanted: Wanted) -> Device | None:
                 f"failed to move link: the pod has an interface {call.ifname!r} already (file exists)"
             )
     with Netlink.open() as host:
-        device = move.find_on_host(host, wanted, call.ifname)
+        device = move.find_on_host(host, wanted, call.ifname, lock)
     if device is None:
         raise AttachmentError(f"failed to find host device: this node has no interface {wanted}")
     return device
 
 
-def _give(call: Call, device: Device) -> None:
+def _give(call: Call, device: Device, lock: Path) -> None:
     with Netlink.open() as host:
-        move.give(host, device, call)
+        move.give(host, device, call, lock)
 
 
 def _result(call: Call, device: Device | None, given: Result, dns: DNS) -> Result:

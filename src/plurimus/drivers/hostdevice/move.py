@@ -2,16 +2,20 @@
 
 The plugin needs a network namespace in between, since it renames before it moves.
 
+Of all requests on the node one at a time changes what is on the host, which waits for no more than the kernel: it takes
+several steps, and those of a DEL that comes late must not get between those of the next pod's ADD.
+
 Plugins spec section 9.
 """
 
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 import structlog
 
-from plurimus.adapters import linkchanges, links, netns
+from plurimus.adapters import files, linkchanges, links, netns, rooted
 from plurimus.adapters.netlink import Netlink, NetlinkError
 from plurimus.drivers.call import Call
 from plurimus.drivers.hostdevice import find
@@ -19,22 +23,28 @@ from plurimus.drivers.hostdevice.conf import Wanted
 from plurimus.wire.rtchanges import Change
 from plurimus.wire.rtlinks import Device
 
+LOCK = "/run/plurimus/host-device.lock"
 _HOST = "/proc/thread-self/ns/net"
 _ANY_NAME = "dev%d"
 """A number of the kernel's choice: what it calls interfaces itself that have no name on the host."""
 _log = structlog.get_logger(__name__)
 
 
-def give(host: Netlink, device: Device, call: Call) -> None:
+def lock_of(root: Path) -> Path:
+    """The file that is locked by who changes interfaces of the host, below `root`, where the node's files are."""
+    return Path(rooted.below(str(root), LOCK))
+
+
+def give(host: Netlink, device: Device, call: Call, lock: Path) -> None:
     """Have the interface in the pod, up, its name on the host as its alias."""
     what = f"moving {device.name} to {call.netns} as {call.ifname!r}"
-    with netns.opened(call.netns) as there:
+    with files.locked(lock), netns.opened(call.netns) as there:
         # alone and first: wherever the interface is found from now on, it is known what it is
         _change(host, f"giving {device.name} its alias", device, Change(alias=device.name))
         _change(host, what, device, Change(namespace=there, name=call.ifname, up=True))
 
 
-def take_back(device: Device, call: Call) -> None:
+def take_back(device: Device, call: Call, lock: Path) -> None:
     """Make the interface what it was before `give`, wherever that has got to."""
     try:
         with Netlink.open(call.netns) as pod, netns.opened(_HOST) as host:
@@ -45,14 +55,14 @@ def take_back(device: Device, call: Call) -> None:
     except netns.NamespaceError:
         if not netns.is_gone(call.netns):
             raise
-    with Netlink.open() as here:
+    with files.locked(lock), Netlink.open() as here:
         found = find.named(here, device.name)
         if found is not None and found.link.mac == device.link.mac:
             up = device.link.is_up or None
             _change(here, f"making {device.name} what it was", found, Change(alias=device.alias, up=up))
 
 
-def bring_home(call: Call, wanted: Wanted) -> bool:
+def bring_home(call: Call, wanted: Wanted, lock: Path) -> bool:
     """Have the interface on the host under its name there, down; whether it is, or nobody need look for it any more.
 
     It need not be there at once after its namespace ended.
@@ -60,12 +70,17 @@ def bring_home(call: Call, wanted: Wanted) -> bool:
     is_there = _bring(call, wanted)
     if is_there is None:
         return True
-    with Netlink.open() as host:
+    with files.locked(lock), Netlink.open() as host:
         return _is_home(host, wanted, call.ifname) or is_there
 
 
-def find_on_host(host: Netlink, wanted: Wanted, ifname: str) -> Device | None:
+def find_on_host(host: Netlink, wanted: Wanted, ifname: str, lock: Path) -> Device | None:
     """The interface an ADD is about; one that a pod's end has left under another name gets its own back first."""
+    with files.locked(lock):
+        return _find(host, wanted, ifname)
+
+
+def _find(host: Netlink, wanted: Wanted, ifname: str) -> Device | None:
     found = find.on_host(host, wanted)
     stray = find.strayed(host, wanted, ifname, found)
     if stray is None:
@@ -117,7 +132,7 @@ def _evade(pod: Netlink, host: int, device: Device) -> None:
 def _is_home(host: Netlink, wanted: Wanted, ifname: str) -> bool:
     if not wanted.can_be_there:
         return True
-    found = find_on_host(host, wanted, ifname)
+    found = _find(host, wanted, ifname)
     if found is not None and found.alias == found.name:  # somebody stopped half way
         _change(host, f"taking its alias from {found.name}", found, Change(alias=""))
     return found is not None
