@@ -115,6 +115,7 @@ static int probe(const char *path, long long wait_ms, const char **why) {
 
 static int wait_until_ready(double seconds, const char **why) {
   const char *path = "/readyz"; /* an older daemon of Multus only has /healthz */
+  const char *said = NULL;
   long long end = now_ms() + (long long)(seconds * 1000);
   for (;;) {
     long long left = end - now_ms();
@@ -124,7 +125,11 @@ static int wait_until_ready(double seconds, const char **why) {
       path = "/healthz";
       continue;
     }
-    if (now_ms() + PAUSE_MS >= end) return -1;
+    if (code) said = *why;
+    if (now_ms() + PAUSE_MS >= end) {
+      if (!code && said && now_ms() >= end) *why = said; /* only our time is over: what it said before still holds */
+      return -1;
+    }
     poll(NULL, 0, PAUSE_MS);
   }
 }

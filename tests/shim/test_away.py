@@ -125,6 +125,15 @@ def test_a_daemon_that_never_is_ready_is_given_up(node: Node, daemon: FakeDaemon
     assert set(daemon.paths()) == {"/readyz"}
 
 
+def test_what_the_daemon_said_is_told_even_where_time_ends_in_the_middle_of_the_next_attempt(
+    node: Node, daemon: FakeDaemon
+) -> None:
+    """S38: that time was up says nothing about why."""
+    node.patience = 5.0  # seconds; a busy machine gets the first answer within them
+    daemon.first_answers("/readyz", http(500), times=1).answers("/readyz", FOREVER)
+    assert "/readyz says 500" in node.call("ADD").refused(11)
+
+
 def test_an_older_daemon_without_readyz_is_asked_for_life(node: Node, daemon: FakeDaemon) -> None:
     """F62; spec section 7.3: Multus up to 4.3.0 knows only /healthz."""
     daemon.answers("/readyz", http(404, b"404 page not found\n")).first_answers("/healthz", http(500))
