@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from plurimus.adapters.hostprograms import HostPrograms
+from plurimus.adapters.process import Finished
 
 from .snapshot import run
 
@@ -43,3 +44,16 @@ class Without(HostPrograms):
 
     def find(self, name: str) -> str | None:
         return None if name in self._lacking else super().find(name)
+
+
+class Refusing(HostPrograms):
+    """A host with a program that refuses everything."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(Path("/"))
+        self._name = name
+
+    async def run(self, name: str, *arguments: str, stdin: str = "") -> Finished:
+        if name == self._name:
+            return Finished(4, b"", b"Resource temporarily unavailable.")
+        return await super().run(name, *arguments, stdin=stdin)

@@ -13,9 +13,10 @@ from plurimus.adapters import netns
 from plurimus.cni.errors import AttachmentError, PlurimusError
 from plurimus.drivers.bridge.driver import Bridge
 from plurimus.drivers.call import Call
+from plurimus.drivers.ptp.driver import Ptp
 
 from . import firewall, plugins
-from .bridges import PODS, Giving, add, conf, ipam, path, pods, ports, variables
+from .bridges import PODS, Giving, add, conf, delete, ipam, path, pods, ports, variables
 from .snapshot import kernel
 
 pytestmark = pytest.mark.usefixtures("root", "node")
@@ -73,6 +74,20 @@ def test_masquerading_that_fails_half_way_takes_all_of_it_away() -> None:
     assert plugin.verbs == ["ADD", "DEL"]
     assert ports() == []
     assert firewall.iptables() == []
+
+
+@pytest.mark.parametrize("driver", [Bridge, Ptp])
+def test_addresses_stay_given_where_rules_about_them_cannot_be_taken_back(driver: type[Bridge] | type[Ptp]) -> None:
+    """Nobody else gets an address that is masqueraded still, before the DEL that follows."""
+    plugin = Giving(ADDRESS | {"gateway": "10.6.0.1"})
+    by = driver(Path("/"), ipam(plugin), programs=firewall.Refusing("iptables"))
+    given = NETWORK | {"type": driver.__name__.lower(), "ipMasq": True, "ipMasqBackend": "iptables"}
+    with pytest.raises(AttachmentError, match="cannot list the chain") as refused:
+        add(given, by=by)
+    assert "while undoing: iptables cannot list the chain" in refused.value.__notes__[0]
+    assert (plugin.verbs, ports()) == (["ADD"], [])
+    delete(given, by=driver(Path("/"), ipam(plugin)))
+    assert plugin.verbs == ["ADD", "DEL"]
 
 
 @pytest.mark.parametrize("rules", [False, True], ids=["plain", "rules"])

@@ -164,6 +164,26 @@ def test_an_interface_that_is_meant_by_another_of_its_names_gets_its_own_back() 
     assert alias(NIC) is None
 
 
+def test_addresses_stay_given_where_a_failed_add_cannot_be_undone(tmp_path: Path) -> None:
+    """The interface may have them, so nobody else gets them before the DEL that follows."""
+    folder = tmp_path / "run/plurimus"
+
+    def spoil() -> None:
+        if folder.is_dir():
+            folder.rename(tmp_path / "aside")
+            folder.touch()
+
+    giver = Giver(spoil, **GIVEN)
+    with pytest.raises(AttachmentError, match="cannot lock") as refused:
+        ours(driver(giver, tmp_path), "ADD", conf(WITH_ADDRESSES))
+    assert "while undoing: cannot lock" in refused.value.__notes__[0]
+    assert giver.verbs == ["ADD"]
+    folder.unlink()
+    giver.sees = lambda: None
+    ours(driver(giver, tmp_path), "DEL", conf(WITH_ADDRESSES))
+    assert giver.verbs == ["ADD", "DEL"]
+
+
 class Slow:
     """The host's door, by which somebody is quicker: the second request waits for `meanwhile`, if that goes on."""
 

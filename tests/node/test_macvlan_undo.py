@@ -10,8 +10,12 @@ import pytest
 
 from plurimus.adapters import netns
 from plurimus.cni.errors import AttachmentError
+from plurimus.cni.result import Result
 from plurimus.drivers import call
+from plurimus.drivers.call import Call
+from plurimus.drivers.lower import Wanted
 from plurimus.drivers.macvlan import Macvlan
+from plurimus.drivers.steps import Undo
 
 from .givers import TYPE, Giver
 from .macvlans import (
@@ -48,6 +52,24 @@ def test_an_add_that_fails_leaves_neither_interface_nor_address(content: dict[st
         add(given, **TYPE)
     assert given.asked == [("ADD", {"lo"}), ("DEL", {"lo"})]
     assert names() == {"lo"}
+
+
+def test_addresses_stay_given_where_the_interface_could_not_be_deleted() -> None:
+    """It may have them, so nobody else gets them before the DEL that follows."""
+
+    async def refused() -> None:
+        raise AttachmentError("it stays")
+
+    async def make(_call: Call, _wanted: Wanted, _given: Result, undo: Undo) -> Result:
+        undo.add(refused)
+        raise AttachmentError("no such route")
+
+    given = Giver(ips=IPS)
+    with pytest.raises(AttachmentError, match="no such route") as failed:
+        ours(Macvlan(given.ipam, make), "ADD", conf(**TYPE))
+    assert (given.verbs, failed.value.__notes__) == (["ADD"], ["while undoing: it stays"])
+    ours(Macvlan(given.ipam), "DEL", conf(**TYPE))
+    assert given.verbs == ["ADD", "DEL"]
 
 
 def test_an_add_without_addresses_leaves_nothing() -> None:

@@ -29,7 +29,7 @@ class Dummy(WithIpam):
         lower.refuse_namespace(call)
         async with Undo() as undo:
             given = await self._ipam.add(call)
-            undo.add(partial(self._ipam.delete, call))
+            undo.add(partial(self._ipam.delete, call), behind_all=True)
             wanted = Wanted(NewLink(self.kind, call.ifname), given.dns, in_pod=True)
             return await self._make(call, wanted, given, undo)
 

@@ -52,7 +52,7 @@ class Ipvlan(WithIpam):
         wanted = Wanted(link, settings.dns, settings.link_in_container, addressing.notifying(call.ifname))
         async with Undo() as undo:
             given = chained or await self._ipam.add(call)
-            undo.add(partial(self._ipam.delete, call))
+            undo.add(partial(self._ipam.delete, call), behind_all=True)
             return await self._make(call, wanted, given, undo)
 
     async def check(self, call: Call) -> None:

@@ -58,7 +58,7 @@ class Macvlan(WithIpam):
         parameters = addressing.notifying(call.ifname) if has_addresses else {}
         async with Undo() as undo:
             given = await self._ipam.add(call)
-            undo.add(partial(self._ipam.delete, call))
+            undo.add(partial(self._ipam.delete, call), behind_all=True)
             wanted = Wanted(link, settings.dns, settings.link_in_container, parameters)
             return await self._make(call, wanted, given, undo)
 

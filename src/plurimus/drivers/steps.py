@@ -15,15 +15,16 @@ Step = Callable[[], Awaitable[object]]
 class Undo:
     """Takes back what an ADD has done, the last first, where the block ends by an error or a cancellation.
 
-    A step that fails meanwhile is a note on that error.  No cancellation keeps a step from being taken.
+    A step that fails meanwhile is a note on that error, and keeps those that come `behind_all` from being taken: the
+    DEL that follows takes them.  No cancellation keeps a step from being taken.
     """
 
     def __init__(self) -> None:
-        self._steps: list[Step] = []
+        self._steps: list[tuple[Step, bool]] = []
 
-    def add(self, step: Step) -> None:
-        """Have `step` be taken on failure; from any thread."""
-        self._steps.append(step)
+    def add(self, step: Step, *, behind_all: bool = False) -> None:
+        """Have `step` be taken on failure; `behind_all`: but only if nothing before it failed.  From any thread."""
+        self._steps.append((step, behind_all))
 
     async def __aenter__(self) -> Self:
         return self
@@ -45,12 +46,17 @@ class Undo:
             raise cancelled
 
     async def _take_back(self, error: BaseException) -> None:
-        for step in reversed(self._steps):
+        is_whole = True
+        for step, behind_all in reversed(self._steps):
+            if behind_all and not is_whole:
+                continue
             try:
                 await step()
             except PlurimusError as failure:
+                is_whole = False
                 error.add_note(f"while undoing: {failure}")
             except Exception as fault:  # noqa: BLE001 - of ours; what is left to undo is none the worse
+                is_whole = False
                 error.add_note(f"while undoing: {type(fault).__name__}: {fault}")
 
 

@@ -45,7 +45,7 @@ class Vlan(WithIpam):
         link = NewLink(self.kind, call.ifname, rtkinds.vlan(settings.vlan_id), master.index, mtu=settings.mtu)
         async with Undo() as undo:
             given = await self._ipam.add(call)
-            undo.add(partial(self._ipam.delete, call))
+            undo.add(partial(self._ipam.delete, call), behind_all=True)
             wanted = Wanted(link, settings.dns, settings.link_in_container)
             return await self._make(call, wanted, given, undo)
 

@@ -50,6 +50,23 @@ def test_all_steps_are_taken_back_the_last_first(error: BaseException) -> None:
     assert raised.value.__notes__ == ["while undoing: second fails"]
 
 
+@pytest.mark.parametrize(("fails", "also"), [("", ["first"]), ("second", []), ("third", [])])
+def test_what_comes_behind_all_is_left_where_something_before_it_failed(fails: str, also: list[str]) -> None:
+    taken: list[str] = []
+
+    async def work() -> None:
+        async with Undo() as undo:
+            undo.add(step(taken, "zeroth"))
+            undo.add(step(taken, "first"), behind_all=True)
+            for name in ("second", "third"):
+                undo.add(step(taken, name, fails=name == fails))
+            raise AttachmentError("no")
+
+    with pytest.raises(AttachmentError, match="no"):
+        asyncio.run(work())
+    assert taken == ["third", "second", *also, "zeroth"]
+
+
 def test_a_cancellation_takes_back_everything_and_stays_one() -> None:
     taken: list[str] = []
 

@@ -7,6 +7,7 @@ Plugins spec section 3.2.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -44,24 +45,27 @@ class End(NamedTuple):
     is_running: bool
 
 
-def make(bridges: HostBridges, settings: Settings, pair: Pair, namespace: int, result: Result) -> Attached:
-    """The pod's interface, down, and its other end, a port of the bridge.
+def make(
+    bridges: HostBridges,
+    settings: Settings,
+    pair: Pair,
+    namespace: int,
+    result: Result,
+    made: Callable[[HostEnd], None],
+) -> Attached:
+    """The pod's interface, down, and its other end, a port of the bridge; `made` hears of it as soon as it is there.
 
     Raises:
         AttachmentError: the bridge cannot be had as it is wanted, the pod has such an interface, or the kernel refuses.
-            Then there is no such pair.
     """
     with Netlink.open() as host:
         bridge = bridges.ensure(host, settings)
         extra = _gateway(host, bridges, bridge, settings, result)
         end = veth.make(host, namespace, pair._replace(master=bridge))
-        try:
-            port.set_up(host, end.index, end.name, settings)
-            # the bridge's MAC follows its ports, unless it is pinned
-            return Attached(_interface(host, settings.bridge), end, extra)
-        except BaseException:
-            veth.discard(end)
-            raise
+        made(end)
+        port.set_up(host, end.index, end.name, settings)
+        # the bridge's MAC follows its ports, unless it is pinned
+        return Attached(_interface(host, settings.bridge), end, extra)
 
 
 def configure(call: Call, settings: Settings, result: Result, index: int) -> End:

@@ -58,7 +58,7 @@ class Bridge(Driver):
         async with Undo() as undo:
             with netns.opened(call.netns) as namespace:
                 given = await self._ipam.add(call)
-                undo.add(partial(self._ipam.delete, call))
+                undo.add(partial(self._ipam.delete, call), behind_all=True)
                 result = gateways.completed(given, settings)
                 attached, end = await self._attach(call, settings, result, namespace, undo)
             if end.waits:
@@ -118,9 +118,9 @@ class Bridge(Driver):
         pair = Pair(call.ifname, mtu=settings.mtu, mac=settings.mac)
 
         def make() -> Attached:
-            attached = attach.make(self._bridges, settings, pair, namespace, result)
-            undo.add(partial(self._detach, call, attached.end))
-            return attached
+            return attach.make(
+                self._bridges, settings, pair, namespace, result, lambda end: undo.add(partial(self._detach, call, end))
+            )
 
         def configure(attached: Attached) -> End:
             return attach.configure(call, settings, result, attached.end.index)

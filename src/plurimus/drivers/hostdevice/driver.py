@@ -49,7 +49,7 @@ class HostDevice(Driver):
         device = await in_thread(lambda: _find(call, wanted, self._lock))
         async with Undo() as undo:
             given = await self._ipam.add(call)
-            undo.add(partial(self._ipam.delete, call))
+            undo.add(partial(self._ipam.delete, call), behind_all=True)
             result = _result(call, device, given, wanted.dns if self._ipam.kind(call) else DNS())
             if device is None:
                 return result

@@ -67,7 +67,7 @@ class Ptp(Driver):
         async with Undo() as undo:
             with netns.opened(call.netns) as namespace:
                 given = await self._ipam.add(call)
-                undo.add(partial(self._ipam.delete, call))
+                undo.add(partial(self._ipam.delete, call), behind_all=True)
                 wanted = hops.of(given)
                 ips = tuple(msgspec.structs.replace(ip, interface=_POD) for ip in given.ips)
                 result = msgspec.structs.replace(given, ips=ips)
