@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import subprocess
 from pathlib import Path
 
@@ -57,3 +58,27 @@ class Refusing(HostPrograms):
         if name == self._name:
             return Finished(4, b"", b"Resource temporarily unavailable.")
         return await super().run(name, *arguments, stdin=stdin)
+
+
+class Starving(HostPrograms):
+    """A host where nobody can open a file from the first program on, until a program is looked for again."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("/"))
+        self._limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.events: list[str] = []
+
+    async def run(self, name: str, *arguments: str, stdin: str = "") -> Finished:
+        if not self.events:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (0, self._limits[1]))
+            self.events.append("starved")
+        return Finished(1, b"", b"refused")
+
+    def find(self, name: str) -> str | None:
+        if self.events == ["starved"]:
+            self.end()
+            self.events.append(name)
+        return super().find(name)
+
+    def end(self) -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, self._limits)

@@ -90,6 +90,20 @@ def test_addresses_stay_given_where_rules_about_them_cannot_be_taken_back(driver
     assert plugin.verbs == ["ADD", "DEL"]
 
 
+def test_rules_are_taken_back_also_where_the_interface_could_not_be() -> None:
+    programs = firewall.Starving()
+    try:
+        with pytest.raises(AttachmentError, match="refused") as refused:
+            add(conf(macspoofchk=True), by=Bridge(Path("/"), ipam(), programs=programs))
+    finally:
+        programs.end()
+    assert "Too many open files" in refused.value.__notes__[0]
+    assert programs.events == ["starved", "nft"]
+    assert len(ports()) == 1
+    delete(conf(macspoofchk=True))
+    assert ports() == []
+
+
 @pytest.mark.parametrize("rules", [False, True], ids=["plain", "rules"])
 def test_a_cancelled_add_leaves_nothing(rules: bool) -> None:
     before = kernel(POD)

@@ -122,8 +122,7 @@ class Ptp(Driver):
 
     async def _detach(self, call: Call, end: HostEnd) -> None:
         """Delete an interface that was just made, and the rules about it."""
-        await in_thread(partial(veth.discard, end))
-        await self._forget(call)
+        await take_all(partial(in_thread, partial(veth.discard, end)), partial(self._forget, call))
 
     async def _forget(self, call: Call) -> None:
         """Delete the rules about an interface that is gone; those about addresses its pod still has stay."""
