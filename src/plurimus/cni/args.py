@@ -106,6 +106,8 @@ def ifname_problem(name: str) -> str:
         return "is . or .."
     if any(character in "/:" or character.isspace() or character == "\0" for character in name):
         return "contains / or : or white space"
+    if "%" in name:
+        return "contains %, by which the kernel would make a name of its own"
     return ""
 
 

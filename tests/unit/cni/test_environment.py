@@ -125,6 +125,10 @@ def test_an_unknown_command_is_refused_and_named(verb: str) -> None:
             pytest.param("CNI_IFNAME", value, "contains / or : or white space", id=f"interface-{value!r}")
             for value in ("a/b", "a:b", "a b", "a\t", "a\n", "\u00a0a", "a\u2003b")
         ],
+        *[
+            pytest.param("CNI_IFNAME", value, "contains %, by which", id=f"interface-{value!r}")
+            for value in ("net%d", "%", "a%b", "%%d")
+        ],
         pytest.param("CNI_ARGS", "A", "ARGS: invalid pair 'A'", id="args"),
     ],
 )

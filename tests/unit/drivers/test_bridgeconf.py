@@ -54,6 +54,7 @@ def test_a_negative_mtu_is_the_kernels_choice() -> None:
     ("keys", "says"),
     [
         ({"bridge": ""}, "'bridge' is empty; name a bridge"),
+        ({"bridge": "br%d"}, "'bridge' is 'br%d', which contains %"),
         ({"hairpinMode": True, "promiscMode": True}, "cannot set hairpin mode and promiscuous mode at the same time"),
         ({"vlan": 4095}, r"invalid VLAN ID 4095 \(must be between 0 and 4094\)"),
         ({"vlan": -1}, "invalid VLAN ID -1"),

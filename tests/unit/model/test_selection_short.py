@@ -58,6 +58,7 @@ def test_short_form_is_read(annotation: str, expected: list[NetworkSelectionElem
         pytest.param("a@ ", "no interface name follows '@'", id="at-and-a-blank"),
         pytest.param("a@" + "x" * 16, "longer than 15 bytes", id="interface-too-long"),
         pytest.param("a@" + "é" * 8, "longer than 15 bytes", id="length-counts-bytes"),
+        pytest.param("a@x%d", "contains %", id="interface-with-template"),
         pytest.param("a@x y", "white space", id="interface-with-blank"),
         pytest.param("a@x\ty", "white space", id="interface-with-tab"),
         pytest.param("a@x\ny", "white space", id="interface-with-newline"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from plurimus.cni import args
 from plurimus.cni.errors import ConfigError
 from plurimus.drivers import lower
 from plurimus.drivers.call import Call
@@ -129,6 +130,8 @@ def read(call: Call) -> Settings:
 def _refuse(keys: _Keys, subject: str, *, has_addresses: bool) -> None:
     if not keys.bridge:
         raise ConfigError(f"{subject}: 'bridge' is empty; name a bridge, or leave the key out for {_DEFAULT_BRIDGE!r}")
+    if problem := args.ifname_problem(keys.bridge):
+        raise ConfigError(f"{subject}: 'bridge' is {keys.bridge!r}, which {problem}")
     if keys.hairpin_mode and keys.promisc_mode:
         raise ConfigError(
             f"{subject}: cannot set hairpin mode and promiscuous mode at the same time; leave out 'hairpinMode' or "
