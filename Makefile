@@ -4,6 +4,9 @@
 
 PY := .venv/bin/python
 PODS := 40
+JOBS := $(shell nproc)
+# tests beside others, each process of them in namespaces of its own
+BESIDE := -n $(JOBS) --dist worksteal
 BENCH_OUT := docs/performance.md
 
 demo:              ## a pod with eth0, net1 and net2, on real interfaces (KEEP=1 leaves it standing)
@@ -15,10 +18,10 @@ demo-rdma: setup   ## the same with SR-IOV and an RDMA ping, in a machine made b
 	@$(PY) -m tests.vm.run --cards 1 --command -- $(PY) examples/rdma/demo.py
 
 test: setup        ## all tests that need no more than this machine
-	@$(PY) -m pytest --ignore=tests/interop --ignore=tests/cluster --ignore=tests/vm
+	@$(PY) -m pytest $(BESIDE) --ignore=tests/interop --ignore=tests/cluster --ignore=tests/vm $(ARGS)
 
 test-interop: for-interop ## against the real Multus and reference plugins, built from their Go modules
-	@$(PY) -m pytest tests/interop $(ARGS)
+	@$(PY) -m pytest $(BESIDE) tests/interop $(ARGS)
 
 test-cluster: for-cluster ## against a real Kubernetes, built from its Go module
 	@$(PY) tools/build_image.py build/images
