@@ -48,15 +48,15 @@ class Without(HostPrograms):
 
 
 class Refusing(HostPrograms):
-    """A host with a program that refuses everything."""
+    """A host with a program that refuses everything about chains with that prefix, and says so."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, chain: str = "", said: str = "Resource temporarily unavailable.") -> None:
         super().__init__(Path("/"))
-        self._name = name
+        self._name, self._chain, self._said = name, chain, said.encode()
 
     async def run(self, name: str, *arguments: str, stdin: str = "") -> Finished:
-        if name == self._name:
-            return Finished(4, b"", b"Resource temporarily unavailable.")
+        if name == self._name and arguments[-1].startswith(self._chain):
+            return Finished(1, b"", self._said)
         return await super().run(name, *arguments, stdin=stdin)
 
 

@@ -218,3 +218,40 @@ def test_rules_others_made_in_the_same_chains_stay() -> None:
     add(backend="iptables")
     asyncio.run(masquerade().collect("net1", set()))
     assert firewall.iptables() == before
+
+
+@pytest.mark.parametrize("chain", ["", "CNI-", "POSTROUTING"])
+def test_what_cannot_be_listed_is_not_taken_for_missing(chain: str) -> None:
+    """iptables ends with the same status where there is no such chain, and where it fails."""
+    add(backend="iptables")
+    before = firewall.iptables()
+    refusing = Masquerade(firewall.Refusing("iptables", chain, "iptables v1.8.9 (nf_tables): Cannot allocate memory"))
+    with pytest.raises(AttachmentError, match=r"iptables cannot list the chain \S+: .*Cannot allocate memory"):
+        remove(using=refusing)
+    assert [line for line in firewall.iptables() if "10.6.0" in line] == [line for line in before if "10.6.0" in line]
+    remove()
+    assert firewall.iptables() == []
+
+
+def test_a_chain_that_is_missing_is_known_whatever_the_words_for_that_are() -> None:
+    strange = Masquerade(firewall.Refusing("iptables", "CNI-", "iptables v9: what chain?"))
+    add(backend="iptables", using=strange)
+    assert firewall.iptables() != []
+    remove()
+    assert firewall.iptables() == []
+    remove(using=strange)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ip6tables: No chain/target/match by that name.",
+        "ip6tables v1.8.9 (nf_tables): table 'nat' does not exist",
+        "ip6tables (legacy): can't initialize ip6tables table `nat': Table does not exist (do you need to insmod?)",
+        "ip6tables (legacy): can't initialize ip6tables table `nat': Address family not supported by protocol",
+    ],
+)
+def test_where_a_family_has_no_rules_there_are_none_to_remove(said: str) -> None:
+    add(backend="iptables", addresses=ADDRESSES[:1])
+    remove(using=Masquerade(firewall.Refusing("ip6tables", said=said)))
+    assert firewall.iptables() == []

@@ -21,8 +21,13 @@ from plurimus.wire.rtnetlink import IPAddress, IPInterface
 _PROGRAMS = {4: "iptables", 6: "ip6tables"}
 _MULTICAST = {4: "224.0.0.0/4", 6: "ff00::/8"}
 _COMMENT = re.compile(r'name: "([^"]*)" id: "([^"]*)"')
-_ABSENT = (1, 3)
-"""How iptables ends where there is no such chain, or no such table."""
+_ABSENT = re.compile(
+    r"No chain/target/match by that name|does not exist|not supported|chain `CNI-[^']*' .*is incompatible"
+)
+"""What iptables says where there is no such chain or table, or a kernel without IPv6, whatever its status is then.
+
+The last is how version 1.8.9 calls a chain that is missing.
+"""
 
 
 class Iptables:
@@ -110,13 +115,19 @@ class Iptables:
         """The rules of a chain as `-A ...`, or None where there is none."""
         name = _PROGRAMS[family]
         done = await self._programs.run(name, "-w", "-t", "nat", "-S", chain)
-        if done.status in _ABSENT:
-            return None
         if done.status != 0:
             said = done.stderr.decode(errors="replace").strip()
+            if _ABSENT.search(said) or await self._is_missing(name, chain):
+                return None
             raise AttachmentError(f"{name} cannot list the chain {chain}: {said}")
         lines = done.stdout.decode(errors="replace").splitlines()
         return [line for line in lines if line.startswith("-A ")]
+
+    async def _is_missing(self, name: str, chain: str) -> bool:
+        """Whether the list of all there is has no such chain: the words for that may be others than are known."""
+        done = await self._programs.run(name, "-w", "-t", "nat", "-S")
+        lines = done.stdout.decode(errors="replace").splitlines()
+        return done.status == 0 and not any(line.split()[:2] in (["-N", chain], ["-P", chain]) for line in lines)
 
 
 def _quoted(comment: str) -> str:
