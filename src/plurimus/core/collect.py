@@ -9,12 +9,15 @@ CNI spec, "GC"; spec section 6.9.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from plurimus.cni.cache import CachedAttachment
 from plurimus.cni.conf import NetworkConfig
 from plurimus.core.plan import Plan
+
+_OF_A_POD = ("args", "deviceID", "pciBusID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +44,31 @@ def networks(
     cached: Iterable[CachedAttachment],
     valid: Iterable[tuple[str, str]],
 ) -> list[NetworkCollection]:
-    """Every distinct network once, with all its living attachments.
+    """Every distinct configuration once, with all living attachments of its network.
+
+    Several may have one name: plugins tell attachments by that, and by where a configuration says that they are.
 
     `plans` and `cached` are those of living sandboxes; `valid` are the runtime's own pairs, which
-    belong to the default network whether or not there is a record of them.
+    belong to the default network whether or not there is a record of them.  That has its present configuration.
     """
     alive: dict[str, set[tuple[str, str]]] = {}
     configs: dict[str, NetworkConfig] = {}
     if default is not None:
-        configs[default.name] = default
+        configs[_key(default)] = default
         alive[default.name] = set(valid)
     for plan in plans:
         for attachment in plan.attachments:
-            configs.setdefault(attachment.config.name, attachment.config)
-            alive.setdefault(attachment.config.name, set()).add((plan.container_id, attachment.ifname))
+            name = attachment.config.name
+            if default is None or name != default.name or not attachment.is_default:
+                configs.setdefault(_key(attachment.config), attachment.config)
+            alive.setdefault(name, set()).add((plan.container_id, attachment.ifname))
     for entry in cached:
         if entry.network in alive:
             alive[entry.network].add((entry.container_id, entry.ifname))
-    return [NetworkCollection(config, tuple(sorted(alive[name]))) for name, config in configs.items()]
+    return [NetworkCollection(config, tuple(sorted(alive[config.name]))) for config in configs.values()]
+
+
+def _key(config: NetworkConfig) -> str:
+    """The same for configurations that differ in what they say of one pod only."""
+    plugins = [{key: value for key, value in each.items() if key not in _OF_A_POD} for each in config.plugins]
+    return json.dumps([config.name, plugins], sort_keys=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from plurimus.cni.cache import CachedAttachment
 from plurimus.core.collect import NetworkCollection, networks, stale
 from plurimus.core.plan import Attachment, Plan, PodReference
@@ -71,8 +73,29 @@ def test_cached_attachments_of_unknown_networks_name_no_network() -> None:
 def test_the_present_configuration_of_the_default_network_is_used() -> None:
     """A record holds what the configuration was at ADD."""
     now = config("cbr0", mtu=9000)
-    (found,) = networks(now, [plan("c1", eth0="cbr0")], [], [])
+    recorded = Attachment("eth0", config("cbr0"), "cbr0", is_default=True)
+    (found,) = networks(now, [replace(plan("c1"), attachments=(recorded,))], [], [])
     assert found.config is now
+
+
+def test_definitions_with_one_name_are_collected_each_by_its_configuration() -> None:
+    """Leases are in the folder that a configuration names, and are told apart by the network's name there."""
+    first, second = (config("a", ipam={"type": "host-local", "dataDir": folder}) for folder in ("/one", "/two"))
+    plans = [
+        replace(plan(container), attachments=(Attachment("net1", each, "ns/a"),))
+        for container, each in (("c1", first), ("c2", second), ("c3", replace(first)))
+    ]
+    alive = (("c1", "net1"), ("c2", "net1"), ("c3", "net1"))
+    assert networks(None, plans, [], []) == [NetworkCollection(first, alive), NetworkCollection(second, alive)]
+
+
+def test_a_network_whose_pods_have_devices_is_collected_once() -> None:
+    plans = [
+        replace(plan(name), attachments=(Attachment("net1", config("a", deviceID=name, pciBusID=name), "a"),))
+        for name in ("c1", "c2")
+    ]
+    assert told(networks(None, plans, [], [])) == {"a": (("c1", "net1"), ("c2", "net1"))}
+    assert len(networks(None, plans, [], [])) == 1
 
 
 def test_a_plugin_reads_the_living_under_both_names() -> None:
