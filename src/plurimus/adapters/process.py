@@ -19,6 +19,7 @@ from dataclasses import dataclass
 MOST_OUTPUT = 16 * 2**20
 _UNHEARD = 0.05
 """Seconds a program may run before anybody listens to what it writes."""
+_PAUSE = 0.01
 _IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
 """What Python ignores, and a plugin must not inherit as ignored."""
 
@@ -40,7 +41,7 @@ async def run(argv: Sequence[str], *, env: Mapping[str, str], stdin: bytes, time
     """Run `argv` in a process group of its own; `timeout` is seconds.
 
     Raises:
-        OSError: it cannot be started.
+        OSError: it cannot be started, or not be watched, and was ended then.
         TimeoutError, OutputTooLong: it was ended, with every process of its group.
         asyncio.CancelledError: the same, for a cancelled request.
     """
@@ -74,16 +75,18 @@ def _start(argv: Sequence[str], env: Mapping[str, str], stdin: bytes, out: _Outp
 async def _ended(pid: int, outputs: Sequence[_Output], timeout: float) -> int:
     """The exit status of the program itself; children that keep its output open are not waited for."""
     loop = asyncio.get_running_loop()
-    pidfd = os.pidfd_open(pid)
-    ended = _readable(loop, pidfd)
+    try:
+        pidfd, ended = _watched(loop, pid)
+    except OSError:
+        await _end_unwatched(pid)
+        raise
     # most programs write less than a pipe holds and end: one wake-up instead of one for each stream and each write
     listening = loop.call_later(_UNHEARD, _listen, loop, outputs, ended)
     try:
         async with asyncio.timeout(timeout):
             await ended
     except BaseException:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
+        _kill(pid)
         # a killed program may stay in the kernel for a while; its number is free only once it has gone
         gone = _readable(loop, pidfd)
         while not gone.done():
@@ -103,6 +106,30 @@ async def _ended(pid: int, outputs: Sequence[_Output], timeout: float) -> int:
 def _listen(loop: asyncio.AbstractEventLoop, outputs: Sequence[_Output], ended: asyncio.Future[None]) -> None:
     for output in outputs:
         output.listen(loop, ended)
+
+
+def _watched(loop: asyncio.AbstractEventLoop, pid: int) -> tuple[int, asyncio.Future[None]]:
+    """A descriptor of the process, and a future that is done once the process has ended."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        return pidfd, _readable(loop, pidfd)
+    except OSError:
+        os.close(pidfd)
+        raise
+
+
+async def _end_unwatched(pid: int) -> None:
+    """End a program, however often the caller is cancelled meanwhile; without a descriptor one can but look again."""
+    _kill(pid)
+    while os.waitpid(pid, os.WNOHANG)[0] != pid:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(_PAUSE)
+
+
+def _kill(pid: int) -> None:
+    """End a program, and every process of its group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def _reap(pid: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -161,6 +162,21 @@ async def test_a_program_that_cannot_be_started_is_an_error(
         await run(str(path))
     assert scripts.descriptors() == descriptors
     assert scripts.children() <= before
+
+
+class Full(asyncio.SelectorEventLoop):
+    """A loop on a node where no more can be waited for."""
+
+    def add_reader(self, *_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_program_that_cannot_be_watched_is_ended() -> None:
+    before, descriptors = scripts.children(), scripts.descriptors()
+    with asyncio.Runner(loop_factory=Full) as runner, pytest.raises(OSError, match="No space left"):
+        runner.run(run("/bin/sleep", "1000"))
+    assert scripts.children() <= before
+    assert scripts.descriptors() == descriptors
 
 
 async def test_many_run_at_once_and_leave_no_descriptor() -> None:
