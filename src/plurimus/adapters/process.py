@@ -15,6 +15,7 @@ import sys
 import termios
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 MOST_OUTPUT = 16 * 2**20
 _UNHEARD = 0.05
@@ -45,8 +46,7 @@ async def run(argv: Sequence[str], *, env: Mapping[str, str], stdin: bytes, time
         TimeoutError, OutputTooLong: it was ended, with every process of its group.
         asyncio.CancelledError: the same, for a cancelled request.
     """
-    out, err = _Output(), _Output()
-    try:
+    with _Output() as out, _Output() as err:
         try:
             pid = _start(argv, env, stdin, out, err)
         finally:
@@ -54,9 +54,6 @@ async def run(argv: Sequence[str], *, env: Mapping[str, str], stdin: bytes, time
             err.close_writer()
         status = await _ended(pid, (out, err), timeout)
         return Finished(status, out.content(), err.content())
-    finally:
-        out.close()
-        err.close()
 
 
 def _start(argv: Sequence[str], env: Mapping[str, str], stdin: bytes, out: _Output, err: _Output) -> int:
@@ -156,11 +153,17 @@ class _Output:
         os.set_blocking(self.reader, False)
         self._data = bytearray()
 
-    def close_writer(self) -> None:
-        os.close(self.writer)
+    def __enter__(self) -> Self:
+        return self
 
-    def close(self) -> None:
+    def __exit__(self, *_: object) -> None:
+        self.close_writer()
         os.close(self.reader)
+
+    def close_writer(self) -> None:
+        if self.writer >= 0:
+            os.close(self.writer)
+            self.writer = -1
 
     def listen(self, loop: asyncio.AbstractEventLoop, ended: asyncio.Future[None]) -> None:
         loop.add_reader(self.reader, self._on_data, loop, ended)

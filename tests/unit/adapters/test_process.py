@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import resource
 import signal
 import socket
 import tempfile
@@ -162,6 +163,22 @@ async def test_a_program_that_cannot_be_started_is_an_error(
         await run(str(path))
     assert scripts.descriptors() == descriptors
     assert scripts.children() <= before
+
+
+@pytest.mark.parametrize("free", range(5))
+async def test_without_descriptors_no_program_starts_and_none_is_lost(free: int) -> None:
+    """Two pipes, and a file with the input."""
+    before, limits = scripts.descriptors(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    probes = [os.open("/dev/null", os.O_RDONLY) for _ in range(free + 1)]
+    for each in probes:
+        os.close(each)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (probes[-1], limits[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            await run("/bin/true")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert scripts.descriptors() == before
 
 
 class Full(asyncio.SelectorEventLoop):
