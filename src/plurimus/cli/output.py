@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 Row = Mapping[str, Any]
+_UNLIMITED = 100_000
+"""Columns of what is no terminal."""
 
 FORMAT = click.option(
     "--output", type=click.Choice(["table", "json"]), default="table", show_default=True, help="For people or programs."
@@ -45,7 +47,10 @@ def table(rows: Sequence[Row], columns: Sequence[str], *, indent: int = 0) -> st
         grid.add_column(column.upper(), overflow="fold")
     for row in rows:
         grid.add_row(*(_cell(row.get(column)) for column in columns))
-    console = Console(width=max(100, Console().width), highlight=False, markup=False)
+    terminal = Console()
+    # for a program that reads it, or a file, a row is a line however long
+    width = max(100, terminal.width) if terminal.is_terminal else _UNLIMITED
+    console = Console(width=width, highlight=False, markup=False)
     with console.capture() as capture:
         console.print(grid)
     return "".join(" " * indent + line.rstrip() + "\n" for line in capture.get().splitlines())

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from plurimus.cli import output
 from plurimus.cli.main import root
 from plurimus.cni.version import SUPPORTED
 from plurimus.version import VERSION
@@ -121,3 +122,10 @@ def test_the_daemon_carries_no_tables() -> None:
 def test_the_version_needs_neither_daemon_nor_tables() -> None:
     loaded = imported("from plurimus.cli.main import root; root(['version'], standalone_mode=False)")
     assert not loaded & {"rich", "aiohttp", "yaml", "structlog", "asyncio"}
+
+
+def test_a_row_is_a_line_where_it_is_no_terminal_however_long() -> None:
+    """A program that reads the table finds a long path in one piece."""
+    path = "/" + "folder/" * 40
+    _, row = output.table([{"path": path, "state": "there"}], ["path", "state"]).splitlines()
+    assert row.split() == [path, "there"]
