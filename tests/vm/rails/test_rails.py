@@ -17,6 +17,8 @@ from tests.node.snapshot import ip, ip_json, run
 from tests.vm.inside.cards import Vf, cards, carries
 
 SYSCTLS = {"arp_ignore": "1", "arp_announce": "2", "rp_filter": "2"}
+ECHOES = 20
+"""More packets than the kernel sends by itself meanwhile, however slow the machine is."""
 Functions = list[list[Vf]]
 """Three of each card, in the order of the cards."""
 
@@ -100,8 +102,9 @@ def test_peers_reach_each_other_rail_by_rail(node: Node, rails: Functions, pair:
     ours, theirs = (addresses(pod, rails) for pod in pair)
     for number, (source, destination) in enumerate(zip(ours, theirs, strict=True)):
         before = sent(pair[0])
-        run("ip", "netns", "exec", pair[0].name, "ping", "-c", "2", "-W", "20", "-I", source, destination)
-        more = {name for name, count in sent(pair[0]).items() if count >= before[name] + 2}
+        ping = ("ping", "-c", str(ECHOES), "-i", "0.1", "-W", "20", "-I", source, destination)
+        run("ip", "netns", "exec", pair[0].name, *ping)
+        more = {name for name, count in sent(pair[0]).items() if count >= before[name] + ECHOES}
         assert more == {f"net{number + 1}"}
     status, verdicts = command(node, "check", pair[0], "--wait", "3")
     assert [each for each in verdicts if each["level"] != "ok"] == []
