@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit
 run() { .venv/bin/python -m tests.vm.run "$@"; }
 
-run --seconds 2700 -- tests/vm/rails >build/vm/rails.log 2>&1 &
+run --seconds 3000 -- tests/vm/rails >build/vm/rails.log 2>&1 &
 rails=$!
 trap 'kill $rails 2>/dev/null' EXIT
 failed=0
@@ -16,4 +16,5 @@ run --cards 1 --rdma exclusive -- tests/vm/exclusive || failed=1
 run --cards 1 -- tests/vm/drivers --ignore=tests/vm/drivers/test_differential.py || failed=1
 wait $rails || failed=1
 cat build/vm/rails.log
+echo "vm: all of it took $SECONDS s"
 exit $failed
