@@ -10,7 +10,7 @@ CNI spec, "Network configuration format"; spec sections 1.5, 4.2 and 4.3.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -81,13 +81,20 @@ class NetworkConfig:
     disable_gc: bool = False
     load_only_inlined: bool = False
     extra: tuple[tuple[str, Any], ...] = ()
-    _encoded: list[bytes] = field(init=False, default_factory=list, compare=False, repr=False)
+    _known: dict[Callable[[NetworkConfig], Any], Any] = field(
+        init=False, default_factory=dict, compare=False, repr=False
+    )
+
+    def once(self, work: Callable[[NetworkConfig], T]) -> T:
+        """What `work`, one of a module's functions, makes of the configuration: once for all pods that have it."""
+        if work not in self._known:
+            self._known[work] = work(self)
+        made: T = self._known[work]
+        return made
 
     def encode(self) -> bytes:
         """The configuration as JSON, as libcni's cache and Multus' scratch file keep it."""
-        if not self._encoded:
-            self._encoded.append(self._encode())
-        return self._encoded[0]
+        return self.once(NetworkConfig._encode)
 
     def _encode(self) -> bytes:
         if self.single:

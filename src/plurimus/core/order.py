@@ -17,9 +17,10 @@ import functools
 import ipaddress
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from plurimus.cni.conf import PluginConf
+from plurimus.cni.conf import NetworkConfig, PluginConf
 from plurimus.core.plan import Attachment
 
 _PLUGINS = frozenset(
@@ -40,22 +41,43 @@ _SPELLING = {key.casefold(): key for key in _KEYS}
 Group = tuple[Attachment, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Conduct:
+    """What a configuration says of itself, whichever pod has it.
+
+    `destinations` are where its routes may lead, and whose leases it shares; None when that, or anything else it does,
+    is unknown.  `strange` are types of its plugins that are not known here.
+    """
+
+    destinations: frozenset[str] | None
+    strange: frozenset[str] = frozenset()
+    takes_table: bool = False
+    """A plugin takes a free routing table."""
+    names_table: bool = False
+    """A route names one."""
+
+
 def groups(attachments: Iterable[Attachment], independent: Collection[str] = ()) -> list[Group]:
     """The attachments in their order, cut into groups; those of one group may be made side by side.
 
     `independent` are plugin types of which the administrator says that they touch no more than their own interface.
     """
-    found: list[Group] = []
+    found: list[list[Attachment]] = []
     taken: set[str] | None = None
+    takes = names = False
     for attachment in attachments:
-        wanted = _destinations(attachment, independent)
-        if taken is None or wanted is None or taken & wanted or _share_tables((*found[-1], attachment)):
-            found.append((attachment,))
+        conduct = attachment.config.once(_conduct)
+        wanted = _destinations(attachment, conduct, independent)
+        takes, names = takes or conduct.takes_table, names or conduct.names_table
+        # of a table that is taken, the number may be that which a route names
+        if taken is None or wanted is None or not taken.isdisjoint(wanted) or (takes and names):
+            found.append([attachment])
             taken = None if wanted is None else set(wanted)
+            takes, names = conduct.takes_table, conduct.names_table
         else:
-            found[-1] += (attachment,)
+            found[-1].append(attachment)
             taken |= wanted
-    return found
+    return [tuple(group) for group in found]
 
 
 def in_turn(plugin: PluginConf) -> bool:
@@ -63,34 +85,39 @@ def in_turn(plugin: PluginConf) -> bool:
     return plugin["type"] in _IN_TURN
 
 
-def _share_tables(group: Group) -> bool:
-    """Whether one takes a free table, and a route of one names a table, which may be that."""
-    plugins = [plugin for attachment in group for plugin in attachment.config.plugins]
-    return any(map(in_turn, plugins)) and any(route.get("table") for plugin in plugins for route in _routes(plugin))
-
-
-def _destinations(attachment: Attachment, independent: Collection[str]) -> set[str] | None:
-    """Where its routes may lead, and whose leases it shares; None when that, or anything else it does, is unknown."""
-    plugins = attachment.config.plugins
-    found: set[str] = set()
+def _destinations(attachment: Attachment, conduct: _Conduct, independent: Collection[str]) -> frozenset[str] | None:
+    """Those of its configuration, and of the addresses that are asked for."""
+    found = conduct.destinations
+    if found is None or attachment.is_default or not conduct.strange.issubset(independent):
+        return None
     try:
-        if attachment.is_default or not all(_touches_its_own(plugin, independent) for plugin in plugins):
-            return None
+        asked = list(attachment.capability_args.get("ips", ()))
+        asked += [ip for key, value in attachment.args if key == "IP" for ip in value.split(",") if ip]
+        return found.union(map(_network, asked)) if asked else found
+    except (TypeError, ValueError, AttributeError):
+        return None  # malformed: its plugin says so, after all before it
+
+
+def _conduct(config: NetworkConfig) -> _Conduct:
+    plugins, found = config.plugins, set()
+    strange = {plugin["type"] for plugin in plugins} - _PLUGINS - _IN_TURN
+    try:
+        if not all(map(_touches_its_own, plugins)):
+            return _Conduct(None)
         for plugin in plugins:
             found |= {_network(text) for text in _prefixes(plugin)}
             if (plugin.get("ipam") or {}).get("type") == "host-local":
-                found.add(f"leases of {attachment.config.name}")
-        found |= {_network(ip) for ip in attachment.capability_args.get("ips", ())}
-        found |= {_network(ip) for key, value in attachment.args if key == "IP" for ip in value.split(",") if ip}
+                found.add(f"leases of {config.name}")
+        names_table = any(route.get("table") for plugin in plugins for route in _routes(plugin))
     except (TypeError, ValueError, AttributeError, KeyError):
-        return None  # malformed: its plugin says so, after all before it
-    return found
+        return _Conduct(None)  # malformed: its plugin says so, after all before it
+    return _Conduct(frozenset(found), frozenset(strange), any(map(in_turn, plugins)), names_table)
 
 
-def _touches_its_own(plugin: PluginConf, independent: Collection[str]) -> bool:
-    kind, ipam = plugin["type"], plugin.get("ipam") or {}
-    known = kind in _PLUGINS or kind in _IN_TURN or kind in independent
-    if not known or not isinstance(ipam, Mapping) or ipam.get("type", "") not in _IPAM:
+def _touches_its_own(plugin: PluginConf) -> bool:
+    """Whether it touches no more than the interface it makes, if its type is one that does not."""
+    ipam = plugin.get("ipam") or {}
+    if not isinstance(ipam, Mapping) or ipam.get("type", "") not in _IPAM:
         return False
     if plugin.get("linkInContainer"):
         return False  # it is made on an interface of the sandbox
