@@ -22,9 +22,28 @@ async def in_order(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
             for it, since a plugin ended half way leaves more behind than one that got to its end.
         asyncio.CancelledError: a cancelled caller ends all, and waits for that.
     """
+    return await _in_order(works, [])
+
+
+async def in_turns(works: Sequence[Callable[[Turn], Coroutine[Any, Any, T]]]) -> list[T]:
+    """`in_order`, where each may wait, by what it is given, until all before it have ended, however they did."""
+    tasks: list[asyncio.Task[T]] = []
+
+    def turn(index: int) -> Turn:
+        async def turn() -> None:
+            if before := tasks[:index]:
+                await asyncio.wait(before)
+
+        return turn
+
+    return await _in_order([work(turn(index)) for index, work in enumerate(works)], tasks)
+
+
+async def _in_order(works: Sequence[Coroutine[Any, Any, T]], tasks: list[asyncio.Task[T]]) -> list[T]:
+    """`in_order`; what runs the works is in `tasks` before the first begins, but for one that is alone."""
     if len(works) == 1:
         return [await works[0]]
-    tasks = [asyncio.create_task(work) for work in works]
+    tasks += [asyncio.create_task(work) for work in works]
     try:
         await asyncio.wait(tasks)
     except asyncio.CancelledError:
@@ -36,23 +55,6 @@ async def in_order(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
             failures[0].add_note(f"beside it: {other}")
         raise failures[0]
     return [task.result() for task in tasks]
-
-
-async def in_turns(works: Sequence[Callable[[Turn], Coroutine[Any, Any, T]]]) -> list[T]:
-    """`in_order`, where each may wait, by what it is given, until all before it have ended, however they did."""
-    ended = [asyncio.Event() for _ in works]
-
-    async def run(index: int) -> T:
-        async def turn() -> None:
-            for event in ended[:index]:
-                await event.wait()
-
-        try:
-            return await works[index](turn)
-        finally:
-            ended[index].set()
-
-    return await in_order([run(index) for index in range(len(works))])
 
 
 async def both(first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B]) -> tuple[A, B]:
