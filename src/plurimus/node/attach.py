@@ -12,11 +12,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 
 import structlog
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from plurimus.cni.errors import PlurimusError, RequestError
 from plurimus.cni.result import Result
@@ -170,7 +170,7 @@ class Attacher:
     async def _add(self, plan: Plan, attachment: Attachment, turn: Turn) -> Result:
         self._begun.add(attachment.ifname)
         self._running += 1
-        with _logged(attachment):
+        with _Logged(attachment):
             try:
                 await deviceinfo.hand_over(self._infos, attachment)
                 made = await self._chain.add(plan, attachment, turn)
@@ -198,7 +198,7 @@ class Attacher:
         self, plan: Plan, attachment: Attachment, turn: Turn, *, is_gone: bool
     ) -> tuple[Attachment, PlurimusError] | None:
         """What failed, and why; None for success."""
-        with _logged(attachment):
+        with _Logged(attachment):
             try:
                 await self._chain.delete(plan, attachment, turn, is_gone=is_gone)
             except PlurimusError as error:
@@ -223,9 +223,18 @@ async def shielded_undo(
     return errors
 
 
-def _logged(attachment: Attachment) -> AbstractContextManager[object]:
-    """Log lines name the network and the interface."""
-    return structlog.contextvars.bound_contextvars(network=attachment.display_name, interface=attachment.ifname)
+class _Logged:
+    """Log lines of the block name the network and the interface."""
+
+    def __init__(self, attachment: Attachment) -> None:
+        self._attachment = attachment
+
+    def __enter__(self) -> None:
+        named = self._attachment
+        self._before = bind_contextvars(network=named.display_name, interface=named.ifname)
+
+    def __exit__(self, *_: object) -> None:
+        reset_contextvars(**self._before)
 
 
 def _subject(plan: Plan, attachment: Attachment, doing: str) -> str:
