@@ -55,15 +55,16 @@ def test_file_and_stderr_have_the_same_lines(told: tuple[Daemon, Sandbox]) -> No
     assert "s3cret" not in written
 
 
-def test_an_attachment_is_one_line_with_pod_network_and_interface(told: tuple[Daemon, Sandbox]) -> None:
+def test_what_is_attached_is_one_line_with_pod_networks_and_interfaces(told: tuple[Daemon, Sandbox]) -> None:
     """F25."""
     daemon, sandbox = told
-    attached = [line for line in daemon.logged("attached") if line["container"] == sandbox.id]
-    assert [(line["network"], line["interface"]) for line in attached] == [("pods", "eth0"), ("default/blue", "net9")]
-    for line in (*attached, *[line for line in daemon.logged("detached") if line["container"] == sandbox.id]):
+    (attached,) = [line for line in daemon.logged("attached") if line["container"] == sandbox.id]
+    there = [(each["network"], each["interface"]) for each in attached["attachments"]]
+    assert there == [("pods", "eth0"), ("default/blue", "net9")]
+    for line in (attached, *[line for line in daemon.logged("detached") if line["container"] == sandbox.id]):
         assert line["pod"] == f"default/{sandbox.pod}/{sandbox.uid}"
         assert line["level"] == "info"
-    assert [line["verb"] for line in attached] == ["ADD", "ADD"]
+    assert attached["verb"] == "ADD"
 
 
 def test_a_failed_request_is_a_line_with_code_and_words(told: tuple[Daemon, Sandbox]) -> None:

@@ -39,13 +39,15 @@ async def write_status(context: Context, plan: Plan, pod: Pod | None, results: S
 
 
 def announce(context: Context, plan: Plan, results: Sequence[Result]) -> None:
-    """Log what was attached, and tell the pod's author."""
+    """Log in one line what was attached, and tell the pod's author."""
+    attached: list[dict[str, object]] = []
     events = []
     for attachment, made in zip(plan.attachments, results, strict=True):
-        addresses = [ip.address for ip in made.ips]
-        _log.info("attached", network=attachment.display_name, interface=attachment.ifname, addresses=addresses)
+        name, addresses = attachment.display_name, [ip.address for ip in made.ips]
+        attached.append({"network": name, "interface": attachment.ifname, "addresses": addresses})
         if made.interfaces or made.ips:
-            events.append(Event.added(attachment.ifname, addresses, attachment.display_name))
+            events.append(Event.added(attachment.ifname, addresses, name))
+    _log.info("attached", attachments=attached)
     emit(context, events)
 
 
