@@ -203,10 +203,10 @@ def derived(
     `runtimeConfig` already in the file stays (CNI spec, "Deriving runtimeConfig").
     """
     document = {**plugin, "name": config.name, "cniVersion": config.cni_version, **(extra or {})}
-    declared = plugin.get("capabilities") or {}
-    wanted = {key: value for key, value in (capability_args or {}).items() if declared.get(key) is True}
-    if wanted:
-        document["runtimeConfig"] = wanted
+    if capability_args and (declared := plugin.get("capabilities")):
+        wanted = {key: value for key, value in capability_args.items() if declared.get(key) is True}
+        if wanted:
+            document["runtimeConfig"] = wanted
     if prev_result is not None:
         document["prevResult"] = prev_result
     return document

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
 from plurimus.cni import args, gojson, result, version
@@ -19,12 +20,11 @@ from plurimus.core import netconf
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Call:
     """The variables and the configuration an executable would have been run with.
 
-    `conf` is the decoded `stdin`, which is empty where nobody encoded it; `previous` is its `prevResult`, None where
-    there is none.
+    `conf` is the decoded `stdin`, which is empty where nobody encoded it.
     """
 
     command: str
@@ -35,7 +35,25 @@ class Call:
     search: tuple[str, ...] = ()
     conf: Mapping[str, Any] = field(default_factory=dict)
     stdin: bytes = b""
-    previous: Result | None = None
+
+    @cached_property
+    def previous(self) -> Result | None:
+        """`prevResult`; None where there is none.
+
+        For DEL one that is no result counts as none, since the interface has to go all the same.
+
+        Raises:
+            AttachmentError: it is no result.
+        """
+        previous = self.conf.get("prevResult")
+        if previous is None:
+            return None
+        try:
+            return result.parse(previous, default_version=self.cni_version)
+        except AttachmentError:
+            if self.command == "DEL":
+                return None
+            raise
 
     @property
     def network(self) -> str:
@@ -91,19 +109,15 @@ def read(env: Mapping[str, str], stdin: bytes, search: tuple[str, ...]) -> Call:
         AttachmentError: `prevResult` is no result, which does not matter for DEL.
     """
     try:
-        decoded = gojson.decode(stdin)
+        conf = gojson.fold(gojson.decode(stdin), ("name", "cniVersion", "prevResult"))
     except ValueError as error:
         raise ConfigError(f"network configuration: {error}", code=Code.DECODING_FAILURE) from error
-    return replace(of(env, decoded, search), stdin=stdin)
+    return of(env, conf, search, stdin)
 
 
-def of(env: Mapping[str, str], document: object, search: tuple[str, ...]) -> Call:
-    """`read` for a configuration that is no JSON any more."""
-    try:
-        conf = gojson.fold(document, ("name", "cniVersion", "prevResult"))
-    except ValueError as error:
-        raise ConfigError(f"network configuration: {error}", code=Code.DECODING_FAILURE) from error
-    return Call(
+def of(env: Mapping[str, str], conf: Mapping[str, Any], search: tuple[str, ...], stdin: bytes = b"") -> Call:
+    """`read` for a configuration that is no JSON any more, whose known keys are spelled as they are known."""
+    call = Call(
         command=env["CNI_COMMAND"],
         container_id=env.get("CNI_CONTAINERID", ""),
         netns=env.get("CNI_NETNS", ""),
@@ -111,21 +125,11 @@ def of(env: Mapping[str, str], document: object, search: tuple[str, ...]) -> Cal
         args=args.parse_args(env.get("CNI_ARGS", "")),
         search=search,
         conf=conf,
-        previous=_previous(conf, env["CNI_COMMAND"]),
+        stdin=stdin,
     )
-
-
-def _previous(conf: Mapping[str, Any], command: str) -> Result | None:
-    """`prevResult`; for DEL one that is no result counts as none, since the interface has to go all the same."""
-    previous = conf.get("prevResult")
-    if previous is None:
-        return None
-    try:
-        return result.parse(previous, default_version=str(conf.get("cniVersion") or version.OLDEST))
-    except AttachmentError:
-        if command == "DEL":
-            return None
-        raise
+    if call.command != "DEL":  # most deletions do not ask for it
+        call.previous  # noqa: B018 - refused before anything is done
+    return call
 
 
 class Driver(ABC):

@@ -18,6 +18,7 @@ from plurimus.drivers import call, options
 from plurimus.drivers.call import Call, Driver
 from plurimus.drivers.options import Unknown
 
+_VERBS = ("ADD", "DEL", "CHECK", "STATUS", "GC")
 _log = structlog.get_logger(__name__)
 
 
@@ -79,7 +80,10 @@ class InProcess:
         return b"" if made is None else result.printed(made, request.cni_version)
 
     def _driver(self, kind: str) -> Driver | None:
-        return next((source[kind] for source in self._sources if kind in source), None)
+        for source in self._sources:
+            if kind in source:
+                return source[kind]
+        return None
 
     def _is_for_executable(self, kind: str, driver: Driver, request: Call) -> bool:
         """Whether it has options the driver does not know, and there is an executable; each is in the log once."""
@@ -106,13 +110,20 @@ class InProcess:
 
 async def _carried_out(kind: str, driver: Driver, request: Call) -> Result | None:
     """What `driver` makes of the request: the result of an ADD, else None."""
-    verbs = {"DEL": driver.delete, "CHECK": driver.check, "STATUS": driver.status, "GC": driver.collect}
-    if request.command != "ADD" and request.command not in verbs:
+    if request.command not in _VERBS:
         raise AttachmentError(f"unknown CNI_COMMAND: {request.command}")
     try:
-        if request.command == "ADD":
-            return await driver.add(request)
-        await verbs[request.command](request)
+        match request.command:
+            case "ADD":
+                return await driver.add(request)
+            case "DEL":
+                await driver.delete(request)
+            case "CHECK":
+                await driver.check(request)
+            case "STATUS":
+                await driver.status(request)
+            case "GC":
+                await driver.collect(request)
     except PlurimusError:
         raise
     except Exception as error:  # a fault of ours is this attachment's failure, and undone like any other

@@ -71,4 +71,4 @@ class Ipam:
             await self._run(kind, call, "GC")
 
     async def _run(self, kind: str, call: Call, verb: str) -> bytes | Result:
-        return await self._plugins.delegate(kind, replace(call, command=verb))
+        return await self._plugins.delegate(kind, call if call.command == verb else replace(call, command=verb))

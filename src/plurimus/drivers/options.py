@@ -30,9 +30,9 @@ def unknown(driver: Driver, conf: Mapping[str, Any]) -> list[str]:
     if not driver.keys:
         return []
     there = conf.get(driver.section) if driver.section else conf
-    if not isinstance(there, Mapping):
+    if not isinstance(there, Mapping) or there.keys() <= _known(driver.keys):
         return []
-    known = _folded(tuple(driver.keys))
+    known = _folded(driver.keys)
     return [key for key in there if key.casefold() not in known and not key.startswith(_RESERVED)]
 
 
@@ -62,5 +62,10 @@ class Unknown:
 
 
 @functools.cache
+def _known(keys: tuple[str, ...]) -> frozenset[str]:
+    return frozenset((*_COMMON, *keys))
+
+
+@functools.cache
 def _folded(keys: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(key.casefold() for key in (*_COMMON, *keys))
+    return frozenset(map(str.casefold, _known(keys)))

@@ -42,10 +42,7 @@ def plugins(
     if cluster is not None and pools is not None:
         makers["whereabouts"] = partial(_whereabouts, pools, cluster, root)
     found = Made({kind: maker for kind, maker in makers.items() if kind not in config.executables})
-    if ahead:
-        for kind in found:
-            found[kind]
-    inside.use(found)
+    inside.use(dict(found) if ahead else found)
     return inside
 
 
