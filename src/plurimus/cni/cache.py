@@ -20,6 +20,7 @@ from plurimus.cni import gojson
 from plurimus.cni.args import Pairs
 
 KIND = "cniCacheV1"
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 class _File(msgspec.Struct, frozen=True, rename="camel"):
@@ -65,10 +66,12 @@ class CachedAttachment:
             "netns": self.netns,
             "cniArgs": [list(pair) for pair in self.args],
             "capabilityArgs": dict(sorted(self.capability_args.items())),
-            "result": gojson.ordered(self.result),
         }
         document |= {key: value for key, value in optional.items() if value}
-        return gojson.escape_html(json.dumps(document, separators=(",", ":"), ensure_ascii=False)).encode()
+        text = gojson.escape_html(_ENCODER.encode(document))
+        if self.result:
+            text = f'{text[:-1]},"result":{gojson.encode(self.result)}}}'
+        return text.encode()
 
 
 def file_name(network: str, container_id: str, ifname: str) -> str:

@@ -78,7 +78,7 @@ def fold(value: object, known: Iterable[str]) -> dict[str, Any]:
     Raises:
         ValueError: `value` is not an object.
     """
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict | Mapping):  # the first is far quicker to tell
         raise ValueError(f"expected a JSON object, got {kind(value)}")
     names = _spelling(tuple(known))
     return {names.get(key.casefold()) or key: item for key, item in value.items()}
@@ -177,7 +177,7 @@ def _dict_shaper(inner: Callable[[Any], Any] | None, *, keeps_null: bool) -> Cal
 
 def _struct_shaper(struct: type[msgspec.Struct]) -> Callable[[Any], Any]:
     inner = {field.encode_name: _shaper(field.type) for field in msgspec.structs.fields(struct)}
-    names = _spelling(tuple(inner))
+    names, nested = _spelling(tuple(inner)), [(name, fit) for name, fit in inner.items() if fit is not None]
 
     def shape(value: Any) -> Any:
         if not isinstance(value, dict):
@@ -187,12 +187,10 @@ def _struct_shaper(struct: type[msgspec.Struct]) -> Callable[[Any], Any]:
             name = key if key in inner else names.get(key.casefold())
             if name is not None:
                 shaped[name] = item
-        for name, item in list(shaped.items()):
-            if item is None:
-                del shaped[name]
-            elif (fit := inner[name]) is not None:
-                shaped[name] = fit(item)
-        return shaped
+        for name, fit in nested:
+            if name in shaped:
+                shaped[name] = fit(shaped[name])
+        return {name: item for name, item in shaped.items() if item is not None} if None in shaped.values() else shaped
 
     return shape
 

@@ -159,18 +159,19 @@ def dump(result: Result, to: str) -> dict[str, Any]:
         )
     if to in _LEGACY:
         return _to_legacy(result, to)
-    builtin: dict[str, Any] = msgspec.to_builtins(result)
-    modern = version.parse(to) >= (1, 0, 0)
     document: dict[str, Any] = {"cniVersion": to}
+    if version.parse(to) >= (1, 0, 0):  # the reference library takes these through a map, so keys are sorted
+        ordered = msgspec.to_builtins(result, order="sorted")
+        lists = {key: list(ordered[key]) for key in ("interfaces", "ips", "routes") if ordered[key]}
+        return document | ({"dns": ordered["dns"]} if ordered["dns"] else {}) | lists
+    builtin: dict[str, Any] = msgspec.to_builtins(result)
     if result.interfaces:
-        document["interfaces"] = [i if modern else _only(i, "name", "mac", "sandbox") for i in builtin["interfaces"]]
+        document["interfaces"] = [_only(each, "name", "mac", "sandbox") for each in builtin["interfaces"]]
     if result.ips:
-        document["ips"] = [_ip(ip, modern) for ip in result.ips]
+        document["ips"] = [_ip(ip) for ip in result.ips]
     if result.routes:
         document["routes"] = list(builtin["routes"])
-    if builtin["dns"] or not modern:
-        document["dns"] = builtin["dns"]
-    return gojson.ordered(document) if modern else document  # the reference library takes these through a map
+    return document | {"dns": builtin["dns"]}
 
 
 def encode(result: Result, to: str) -> bytes:
@@ -193,8 +194,8 @@ def printed(result: Result, to: str) -> Result:
         raise AttachmentError(f"the result is malformed: {error}", code=Code.DECODING_FAILURE) from error
 
 
-def _ip(ip: IPConfig, modern: bool) -> dict[str, Any]:
-    head: dict[str, Any] = {} if modern else {"version": str(ipaddress.ip_interface(ip.address).version)}
+def _ip(ip: IPConfig) -> dict[str, Any]:
+    head: dict[str, Any] = {"version": str(ipaddress.ip_interface(ip.address).version)}
     if ip.interface is not None:
         head["interface"] = ip.interface
     head["address"] = ip.address
@@ -236,15 +237,20 @@ def _checked(result: Result) -> Result:
     Raises:
         ValueError: an address or a prefix is wrong.
     """
-    ips = tuple(
-        msgspec.structs.replace(ip, address=canonical_cidr(ip.address), gateway=canonical_ip(ip.gateway))
-        for ip in result.ips
-    )
-    routes = tuple(
-        msgspec.structs.replace(route, dst=canonical_cidr(route.dst), gw=canonical_ip(route.gw))
-        for route in result.routes
-    )
+    ips, routes = tuple(map(_spelled_ip, result.ips)), tuple(map(_spelled_route, result.routes))
     return msgspec.structs.replace(result, ips=ips, routes=routes)
+
+
+def _spelled_ip(ip: IPConfig) -> IPConfig:
+    address, gateway = canonical_cidr(ip.address), canonical_ip(ip.gateway)
+    if (address, gateway) == (ip.address, ip.gateway):
+        return ip
+    return msgspec.structs.replace(ip, address=address, gateway=gateway)
+
+
+def _spelled_route(route: Route) -> Route:
+    dst, gw = canonical_cidr(route.dst), canonical_ip(route.gw)
+    return route if (dst, gw) == (route.dst, route.gw) else msgspec.structs.replace(route, dst=dst, gw=gw)
 
 
 _BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
