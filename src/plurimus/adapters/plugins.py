@@ -75,6 +75,9 @@ class Executables:
     def link(self, kind: str, conf: Mapping[str, Any], search: Sequence[str]) -> str | None:
         return None  # what an executable does is its own
 
+    def reads_previous(self, kind: str, conf: Mapping[str, Any]) -> bool:
+        return True
+
     async def _when_free(self, argv: Sequence[str], env: Mapping[str, str], stdin: bytes) -> Finished:
         """Run a file that may be open for writing: it is being installed, which takes a moment (S33)."""
         for _ in range(_BUSY_ATTEMPTS - 1):

@@ -115,6 +115,9 @@ class Plugins(Protocol):
         Empty: it takes nothing but what goes with the interface.  None: more, or nobody knows.
         """
 
+    def reads_previous(self, kind: str, conf: Mapping[str, Any]) -> bool:
+        """Whether the plugin's DEL, or that of its IPAM plugin, may make something of the ADD's result."""
+
     async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
         """What the plugin `kind`, found in the folders `search`, prints on stdout when it succeeds.
 

@@ -147,6 +147,8 @@ class Driver(ABC):
     """
     section: ClassVar[str] = ""
     """The object of the configuration that has its keys: empty for the configuration itself, `ipam` for IPAM."""
+    reads_previous: ClassVar[bool] = False
+    """Whether `delete` makes something of `call.previous`, which else may be missing there."""
 
     @abstractmethod
     async def add(self, call: Call) -> Result:

@@ -52,6 +52,14 @@ class InProcess:
         except PlurimusError:
             return None  # `delete` says so
 
+    def reads_previous(self, kind: str, conf: Mapping[str, Any]) -> bool:
+        driver = self._driver(kind)
+        if driver is None or driver.reads_previous or options.unknown(driver, conf):
+            return True
+        ipam = conf.get("ipam")
+        delegated = ipam.get("type") if isinstance(ipam, Mapping) else None
+        return bool(delegated) and delegated != kind and self.reads_previous(str(delegated), conf)
+
     async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
         driver = self._driver(kind)
         request = None if driver is None else call.read(env, stdin, tuple(search))

@@ -50,6 +50,7 @@ class Sbr(Driver):
     """Waits `timeout` seconds for others that change rules in the same namespace."""
 
     keys = ("table", "gateways", "addSourceHints")
+    reads_previous = True
 
     def __init__(self, timeout: float = _LOCK_TIMEOUT) -> None:
         self._timeout = timeout

@@ -93,7 +93,7 @@ class Chain:
         config, env = attachment.config, self._environment("DEL", plan, attachment)
         if is_gone:
             env["CNI_NETNS"] = ""
-        previous = await self._cached(plan, attachment) if version.parse(config.cni_version) >= (0, 4, 0) else None
+        previous = await self._cached(plan, attachment) if self._reads_previous(config) else None
         for plugin in reversed(config.plugins):
             await _waited(plugin, turn)
             await self._run(config, plugin, env, "delete", attachment.capability_args, previous)
@@ -154,6 +154,12 @@ class Chain:
             return await self._plugins.call(plugin["type"], env=env, conf=derived, search=self._search)
         except PlurimusError as error:
             raise _of_plugin(error, config, plugin, verb) from None
+
+    def _reads_previous(self, config: NetworkConfig) -> bool:
+        """Whether a DEL is to be told the ADD's result: none is before 0.4.0, and some make nothing of it."""
+        return version.parse(config.cni_version) >= (0, 4, 0) and any(
+            self._plugins.reads_previous(plugin["type"], plugin) for plugin in _executed(config)
+        )
 
     async def _cached(self, plan: Plan, attachment: Attachment) -> dict[str, Any] | None:
         """The cached result in the configuration's version; one that cannot be read counts as none."""

@@ -219,6 +219,9 @@ class Addresses:
     def link(self, kind: str, conf: Mapping[str, Any], search: Sequence[str]) -> str | None:
         return None
 
+    def reads_previous(self, kind: str, conf: Mapping[str, Any]) -> bool:
+        return True
+
     def find(self, kind: str, search: Sequence[str]) -> str:
         return kind
 

@@ -40,6 +40,9 @@ class Executables:
     def link(self, kind: str, conf: Mapping[str, Any], search: Sequence[str]) -> str | None:
         return None
 
+    def reads_previous(self, kind: str, conf: Mapping[str, Any]) -> bool:
+        return True
+
     async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
         self.find(kind, search)
         self.runs.append((kind, env["CNI_COMMAND"], json.loads(stdin)))
@@ -153,6 +156,26 @@ async def test_a_deletion_goes_on_without_a_result_that_cannot_be_understood() -
     assert [call.previous for call in wire.calls] == [None]
     with pytest.raises(AttachmentError, match="malformed"):
         await run(plugins, "wire", "ADD", conf(prevResult={"cniVersion": "1.0.0", "ips": 7}))
+
+
+def test_a_deletion_is_told_the_result_where_somebody_may_make_something_of_it() -> None:
+    class Knowing(Wire):
+        keys = ("mtu",)
+
+    class Reading(Wire):
+        reads_previous = True
+
+    plugins = InProcess(Executables())
+    plugins.use({"wire": Wire(), "knowing": Knowing(), "reading": Reading(), "pool": Wire()})
+    reads = plugins.reads_previous
+    assert not reads("wire", {"type": "wire"})
+    assert not reads("wire", {"type": "wire", "ipam": {}})
+    assert not reads("wire", {"type": "wire", "ipam": {"type": "pool"}})
+    assert reads("wire", {"type": "wire", "ipam": {"type": "an-executable"}})
+    assert reads("wire", {"type": "wire", "ipam": {"type": "reading"}})
+    assert reads("reading", {"type": "reading"})
+    assert reads("an-executable", {"type": "an-executable"})
+    assert reads("knowing", {"type": "knowing", "aNewOption": 1})
 
 
 async def test_addresses_come_from_the_ipam_plugin_with_the_same_configuration() -> None:

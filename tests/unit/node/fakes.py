@@ -135,6 +135,9 @@ class FakePlugins:
     def link(self, kind: str, conf: Mapping[str, Any], search: Sequence[str]) -> str | None:
         return self.links.get(kind)
 
+    def reads_previous(self, kind: str, conf: Mapping[str, Any]) -> bool:
+        return True
+
     async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
         call = Call(kind, dict(env), json.loads(stdin), tuple(search))
         self.calls.append(call)

@@ -39,6 +39,8 @@ class Whereabouts(Driver):
     `node` is the node's name, where it is known better than by a file.
     """
 
+    reads_previous = True
+
     def __init__(self, pools: Callable[[], AddressPools], find_pod: FindPod, root: Path, *, node: str = "") -> None:
         self._pools, self._find_pod = pools, find_pod
         self._files, self._node = NodeFiles(root), node
