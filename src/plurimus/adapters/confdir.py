@@ -72,8 +72,8 @@ def _read(path: Path, list_version: str) -> NetworkConfig:
     try:
         content = path.read_bytes()
         if path.suffix != ".conflist" and "plugins" not in gojson.fold(gojson.decode(content), ("plugins",)):
-            return conf.parse(content)
-        config = conf.parse(content, list_version=list_version, allow_no_plugins=True)
+            return conf.remembered(content)
+        config = conf.remembered(content, list_version=list_version, allow_no_plugins=True)
         more = [] if config.load_only_inlined else _subdirectory(path.parent, config.name)
         return conf.with_plugins(config, more)
     except ConfigError as error:

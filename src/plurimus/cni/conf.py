@@ -156,15 +156,15 @@ def parse(
     )
 
 
-def remembered(source: bytes | str, *, default_name: str = "", list_version: str = "") -> NetworkConfig:
+def remembered(
+    source: bytes | str, *, default_name: str = "", list_version: str = "", allow_no_plugins: bool = False
+) -> NetworkConfig:
     """`parse` for a text that comes again with each pod of its network; nobody changes what it returns."""
     reader = parse if len(source) > _MOST_REMEMBERED else _remembered
-    return reader(source, default_name=default_name, list_version=list_version)
+    return reader(source, default_name=default_name, list_version=list_version, allow_no_plugins=allow_no_plugins)
 
 
-@functools.lru_cache(maxsize=_REMEMBERED)
-def _remembered(source: bytes | str, *, default_name: str, list_version: str) -> NetworkConfig:
-    return parse(source, default_name=default_name, list_version=list_version)
+_remembered = functools.lru_cache(maxsize=_REMEMBERED)(parse)
 
 
 def with_plugins(config: NetworkConfig, more: list[PluginConf]) -> NetworkConfig:
@@ -173,7 +173,7 @@ def with_plugins(config: NetworkConfig, more: list[PluginConf]) -> NetworkConfig
     plugins = config.plugins + tuple(_plugin(plugin, subject) for plugin in more)
     if not plugins:
         raise ConfigError(f"{subject}: no plugins, neither in the file nor beside it")
-    return replace(config, plugins=plugins)
+    return replace(config, plugins=plugins) if more else config
 
 
 def derive(
