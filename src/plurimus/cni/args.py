@@ -104,7 +104,7 @@ def ifname_problem(name: str) -> str:
         return "is longer than 15 bytes"
     if name in (".", ".."):
         return "is . or .."
-    if any(character in "/:" or character.isspace() or character == "\0" for character in name):
+    if "/" in name or ":" in name or "\0" in name or name.split() != [name]:
         return "contains / or : or white space"
     if "%" in name:
         return "contains %, by which the kernel would make a name of its own"
@@ -130,7 +130,7 @@ def parse_args(text: str) -> Pairs:
 
 def format_args(pairs: Iterable[tuple[str, str]]) -> str:
     """The pairs as CNI_ARGS."""
-    return ";".join(f"{key}={value}" for key, value in pairs)
+    return ";".join([f"{key}={value}" for key, value in pairs])
 
 
 def merge_args(first: Iterable[tuple[str, str]], more: Iterable[tuple[str, str]]) -> Pairs:

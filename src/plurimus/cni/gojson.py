@@ -78,7 +78,7 @@ def fold(value: object, known: Iterable[str]) -> dict[str, Any]:
     Raises:
         ValueError: `value` is not an object.
     """
-    if not isinstance(value, dict | Mapping):  # the first is far quicker to tell
+    if type(value) is not dict and not isinstance(value, Mapping):  # the first is far quicker to tell
         raise ValueError(f"expected a JSON object, got {kind(value)}")
     names = _spelling(tuple(known))
     return {names.get(key.casefold()) or key: item for key, item in value.items()}

@@ -99,6 +99,8 @@ def assign(delegates: Sequence[Delegate], allocation: Allocation, *, pod: str) -
         RequestError: a device is missing, or two networks name the same, before anything runs (S9).
     """
     _check_resources(delegates)
+    if not any(delegate.resource_name for delegate in delegates):
+        return list(delegates)
     chosen = _Choice(delegates, allocation, pod).make()
     return [
         delegate.with_device(chosen[index].id) if index in chosen else delegate

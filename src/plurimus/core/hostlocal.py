@@ -97,8 +97,9 @@ def data_dir(conf: Mapping[str, Any]) -> str:
     Raises:
         ConfigError: it is no absolute path.
     """
-    ipam = conf.get("ipam")
-    there = gojson.fold(ipam, ("dataDir",)).get("dataDir") if isinstance(ipam, Mapping) else None
+    ipam, there = conf.get("ipam"), None
+    for key, value in ipam.items() if isinstance(ipam, dict) else ():
+        there = value if key.casefold() == "datadir" else there
     if there is not None and not isinstance(there, str):
         raise ConfigError(f"network configuration {conf.get('name')!r}: 'dataDir' is {gojson.kind(there)}, expected a "
                           "path")  # fmt: skip

@@ -104,7 +104,8 @@ def make(
     warnings = tuple(
         text
         for attachment, delegate in zip(attachments, delegates, strict=True)
-        for text in _undeclared(attachment, _requested(delegate.selection))
+        if (requested := _requested(delegate.selection))
+        for text in _undeclared(attachment, requested)
     )
     return Plan(env.container_id, env.netns, reference, attachments, warnings)
 
@@ -134,13 +135,14 @@ def _attachment(name: str, delegate: Delegate, env: Environment, netconf: NetCon
         delegate = delegate.with_cni_args(element.cni_args)
     requested = {"MAC": element.mac, "IP": ",".join(element.ips)} if element else {}
     requested = {key: value for key, value in requested.items() if value}
-    # a plugin takes the last of several pairs, so the pod's own replace the runtime's
-    others = [pair for pair in args if pair[0] not in requested]
+    if requested:
+        # a plugin takes the last of several pairs, so the pod's own replace the runtime's
+        args = merge_args([pair for pair in args if pair[0] not in requested], requested.items())
     return Attachment(
         ifname=name,
         config=delegate.config,
         display_name=delegate.display_name,
-        args=merge_args(others, requested.items()),
+        args=args,
         capability_args=_capability_args(name, delegate, env, netconf),
         is_default=delegate.is_default,
         default_route=_default_route(element),
@@ -178,8 +180,8 @@ def _requested(element: NetworkSelectionElement | None) -> dict[str, Any]:
     if element is None:
         return {}
     requested = {
-        "portMappings": msgspec.to_builtins(element.port_mappings),
-        "bandwidth": msgspec.to_builtins(element.bandwidth),
+        "portMappings": element.port_mappings and msgspec.to_builtins(element.port_mappings),
+        "bandwidth": element.bandwidth and msgspec.to_builtins(element.bandwidth),
         "ips": element.ips,
         "mac": element.mac,
         "infinibandGUID": element.infiniband_guid,

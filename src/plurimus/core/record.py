@@ -97,7 +97,8 @@ def decode(content: bytes, *, container_id: str, ifname: str = "eth0", args: Pai
 def _check_format(elements: list[Any]) -> None:
     """A later format may have any shape, so this comes before the shape is looked at."""
     for element in elements:
-        ours = gojson.fold(element, ("plurimus",)).get("plurimus")
+        known = isinstance(element, dict) and "plurimus" in element
+        ours = element["plurimus"] if known else gojson.fold(element, ("plurimus",)).get("plurimus")
         written = ours.get("format") if isinstance(ours, dict) else None
         if isinstance(written, int) and written > FORMAT:
             raise ValueError(f"the record has format {written}, this release reads up to {FORMAT}")

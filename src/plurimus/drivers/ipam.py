@@ -7,7 +7,6 @@ CNI spec, "Delegated Plugins".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from plurimus.cni import result
@@ -27,7 +26,7 @@ class Ipam:
     def kind(call: Call) -> str:
         """The type of the IPAM plugin; empty for an interface without addresses."""
         ipam = call.conf.get("ipam")
-        return str(ipam.get("type") or "") if isinstance(ipam, Mapping) else ""
+        return str(ipam.get("type") or "") if isinstance(ipam, dict) else ""
 
     async def add(self, call: Call) -> Result:
         """The addresses, routes and DNS servers; an empty result where no plugin is named.

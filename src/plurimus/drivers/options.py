@@ -30,7 +30,7 @@ def unknown(driver: Driver, conf: Mapping[str, Any]) -> list[str]:
     if not driver.keys:
         return []
     there = conf.get(driver.section) if driver.section else conf
-    if not isinstance(there, Mapping) or there.keys() <= _known(driver.keys):
+    if not isinstance(there, dict) or there.keys() <= _known(driver.keys):
         return []
     known = _folded(driver.keys)
     return [key for key in there if key.casefold() not in known and not key.startswith(_RESERVED)]
