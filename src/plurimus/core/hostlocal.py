@@ -79,13 +79,7 @@ def request(conf: Conf, pairs: Pairs, cni_version: str) -> Request:
         raise ipamargs.wrong_value("IP", asked, str(error)) from error
     try:
         more = [_wanted(text) for text in (*conf.args.cni.ips, *conf.runtime_config.ips)]
-        # the bare keys alone: a set of one is the same whatever else its configuration has
-        alone = RangeKeys(ipam.subnet, ipam.range_start, ipam.range_end, ipam.gateway)
-        legacy: Sets = () if ipam.subnet is None else ((alone,),)
-        sets = _sets(conf.runtime_config.ip_ranges + legacy + ipam.ranges)
-        routes = ipamargs.routes(ipam.routes)
-        ipamargs.check_number(cni_version, [each.version for each in sets])
-        rangesets.check_overlap(sets)
+        sets, routes = _given(conf.runtime_config.ip_ranges, ipam, cni_version)
     except ValueError as error:
         raise _invalid(str(error)) from error
     return Request(sets, tuple(dict.fromkeys((*first, *more))), routes, ipam.resolv_conf)
@@ -153,8 +147,15 @@ def nameservers(resolv_conf: str) -> DNS:
 
 
 @functools.lru_cache(maxsize=256)
-def _sets(keys: Sets) -> tuple[RangeSet, ...]:
-    return rangesets.parse(keys)
+def _given(first: Sets, ipam: Ipam, cni_version: str) -> tuple[tuple[RangeSet, ...], tuple[Route, ...]]:
+    """The sets, those of the runtime `first`, and the routes: the same for all pods of a network, as a rule."""
+    alone = RangeKeys(ipam.subnet, ipam.range_start, ipam.range_end, ipam.gateway)
+    legacy: Sets = () if ipam.subnet is None else ((alone,),)
+    sets = rangesets.parse(first + legacy + ipam.ranges)
+    routes = ipamargs.routes(ipam.routes)
+    ipamargs.check_number(cni_version, [each.version for each in sets])
+    rangesets.check_overlap(sets)
+    return sets, routes
 
 
 def _wanted(text: str) -> str:

@@ -37,14 +37,14 @@ def read(pairs: Pairs, known: Iterable[str]) -> dict[str, str]:
         RequestError: code 999; there are other keys, and no IgnoreUnknown.
     """
     values = {key: value for key, value in pairs if key in known}
-    unknown = [f"{key}={value}" for key, value in pairs if key not in known and key != "IgnoreUnknown"]
     ignore = False
     for key, value in pairs:
         if key == "IgnoreUnknown":
             if value.lower() not in _BOOLEANS:
                 raise wrong_value(key, value, f"boolean unmarshal error: invalid input {value.lower()}")
             ignore = _BOOLEANS[value.lower()]
-    if unknown and not ignore:
+    unknown = [] if ignore else [f"{key}={value}" for key, value in pairs if key not in (*known, "IgnoreUnknown")]
+    if unknown:
         listed = " ".join(json.dumps(each, ensure_ascii=False) for each in unknown)
         raise RequestError(f"ARGS: unknown args [{listed}]", code=Code.INTERNAL)
     return values
