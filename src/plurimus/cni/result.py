@@ -51,8 +51,7 @@ class Route(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def default_family(self) -> int | None:
         """4 or 6 if this is a default route of that family, else None."""
-        network = ipaddress.ip_interface(self.dst).network
-        return network.version if network.prefixlen == 0 else None
+        return _default_family(self.dst)
 
 
 class DNS(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -89,6 +88,12 @@ class Result(msgspec.Struct, frozen=True):
             return route.gw
         is_ipv6 = ":" in route.dst
         return next((ip.gateway for ip in self.ips if ip.gateway and (":" in ip.address) == is_ipv6), "")
+
+
+@functools.lru_cache(maxsize=1024)
+def _default_family(dst: str) -> int | None:
+    network = ipaddress.ip_interface(dst).network
+    return network.version if network.prefixlen == 0 else None
 
 
 _LEGACY = ("0.1.0", "0.2.0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,9 @@ from plurimus.core.ports import (
 )
 from plurimus.drivers.options import Unknown
 from plurimus.node import drivers
+
+_kept = functools.lru_cache(maxsize=16)
+"""Stores are asked for by each request, and keep nothing but where they are."""
 
 
 def _nothing_to_check() -> None:
@@ -84,8 +88,8 @@ def real_world(
         device_infos=DeviceInfoFiles(root),
         rdma=SysfsRdmaFacts(root),
         pod_folders=RunPodFolders(root),
-        records=lambda folder: RecordFiles(Path(folder)),
-        results=lambda folder: ResultFiles(Path(folder) / "results"),
-        spool=lambda folder: SpoolFiles(Path(folder) / ".spool"),
+        records=_kept(lambda folder: RecordFiles(Path(folder))),
+        results=_kept(lambda folder: ResultFiles(Path(folder) / "results")),
+        spool=_kept(lambda folder: SpoolFiles(Path(folder) / ".spool")),
         unknown_options=unknown,
     )
