@@ -10,12 +10,12 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from itertools import count
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 from plurimus.adapters import netns
 from plurimus.cni.errors import AttachmentError
@@ -26,7 +26,8 @@ T = TypeVar("T")
 _SOL_NETLINK, _NETLINK_EXT_ACK, _NETLINK_CAP_ACK, _NETLINK_GET_STRICT_CHK = 270, 11, 10, 12
 _BUFFER = 1 << 16
 """A dump comes in pieces of at most 32 KiB; what is asked for alone, as the VFs of one PF, comes as a whole."""
-_TIMEOUT = 10.0
+_TIMEOUT = 10
+"""Seconds."""
 _ATTEMPTS = 10
 _AGAIN = (errno.EINTR, errno.ENOBUFS)
 """A dump was disturbed, or its answer was lost: asking again is safe, and may succeed."""
@@ -45,8 +46,7 @@ class NetlinkError(AttachmentError):
         self.text = text
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A change that is to be acknowledged; `what` says in an error what was tried."""
 
     what: str
@@ -73,8 +73,10 @@ class NetlinkSocket:
         Raises:
             NamespaceError: code 8.
         """
-        with guarded(f"opening a netlink socket in {path or 'this network namespace'}"):
+        try:
             return cls(netns.visit(path, lambda: _channel(protocol)), buffer=buffer)
+        except OSError as error:
+            raise told(f"opening a netlink socket in {path or 'this network namespace'}", error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -130,30 +132,30 @@ class NetlinkSocket:
         return [outcome for start in starts for outcome in self._batch(requests[start : start + _AT_ONCE])]
 
     def _batch(self, requests: Sequence[Request]) -> list[NetlinkError | None]:
-        answers = [wire.Answer(next(self._sequence), acknowledged=True) for _ in requests]
-        sent = b"".join(
-            wire.frame(each.kind, each.flags | wire.NLM_F_REQUEST | wire.NLM_F_ACK, answer.sequence, each.payload)
-            for each, answer in zip(requests, answers, strict=True)
-        )
-        with guarded(" and ".join(each.what for each in requests)):
+        asked = {next(self._sequence): each for each in requests}
+        flags = wire.NLM_F_REQUEST | wire.NLM_F_ACK
+        sent = b"".join(wire.frame(each.kind, each.flags | flags, at, each.payload) for at, each in asked.items())
+        found: dict[int, wire.Refusal | None] = {}
+        try:
             self._socket.send(sent)
-            left = answers
-            while left:
-                datagram = self._receive()
-                left = [answer for answer in left if not answer.feed(datagram)]
-        refusals = [answer.refusal for answer in answers]
+            while len(found) < len(asked):
+                found |= {at: refusal for at, refusal in wire.outcomes(self._receive()) if at in asked}
+        except (OSError, wire.WireError) as error:
+            raise told(" and ".join(each.what for each in requests), error) from error
         return [
-            None if refusal is None else NetlinkError(each.what, refusal.errno, refusal.text)
-            for each, refusal in zip(requests, refusals, strict=True)
+            None if (refusal := found[at]) is None else NetlinkError(each.what, refusal.errno, refusal.text)
+            for at, each in asked.items()
         ]
 
     def ask(self, what: str, kind: int, flags: int, payload: bytes) -> wire.Answer:
         """Send one request of any protocol and collect its answer up to the last message."""
         answer = wire.Answer(next(self._sequence), acknowledged=bool(flags & (wire.NLM_F_ACK | wire.NLM_F_DUMP)))
-        with guarded(what):
+        try:
             self._socket.send(wire.frame(kind, flags | wire.NLM_F_REQUEST, answer.sequence, payload))
             while not answer.feed(self._receive()):
                 pass
+        except (OSError, wire.WireError) as error:
+            raise told(what, error) from error
         if answer.refusal is not None:
             raise NetlinkError(what, answer.refusal.errno, answer.refusal.text)
         return answer
@@ -171,23 +173,33 @@ def guarded(what: str) -> Iterator[None]:
     """Everything that can go wrong with the socket or the bytes on it becomes a NetlinkError about `what`."""
     try:
         yield
-    except TimeoutError as error:
-        raise NetlinkError(what, errno.ETIMEDOUT, f"no answer in {_TIMEOUT:.0f} s") from error
-    except OSError as error:
-        raise NetlinkError(what, error.errno or errno.EIO) from error
-    except wire.WireError as error:
-        raise NetlinkError(what, errno.EBADMSG, f"the kernel's answer is malformed: {error}") from error
+    except (OSError, wire.WireError) as error:
+        raise told(what, error) from error
+
+
+def told(what: str, error: OSError | wire.WireError) -> NetlinkError:
+    """What went wrong with the socket, or the bytes on it, as a NetlinkError about `what`."""
+    if isinstance(error, wire.WireError):
+        return NetlinkError(what, errno.EBADMSG, f"the kernel's answer is malformed: {error}")
+    if isinstance(error, BlockingIOError):
+        return NetlinkError(what, errno.ETIMEDOUT, f"no answer in {_TIMEOUT} s")
+    return NetlinkError(what, error.errno or errno.EIO)
+
+
+def unbound(protocol: int = socket.NETLINK_ROUTE) -> socket.socket:
+    """A socket in this thread's namespace; what is first sent by it binds it."""
+    return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
 
 
 def _channel(protocol: int) -> socket.socket:
-    channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+    channel = unbound(protocol)
     try:
-        channel.settimeout(_TIMEOUT)
+        # the kernel's own, which costs no call for each answer
+        channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", _TIMEOUT, 0))
         for option in (_NETLINK_EXT_ACK, _NETLINK_CAP_ACK):
             channel.setsockopt(_SOL_NETLINK, option, 1)
         with suppress(OSError):  # a kernel before 4.20 tells more than it is asked for
             channel.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)
-        channel.bind((0, 0))
     except OSError:
         channel.close()
         raise

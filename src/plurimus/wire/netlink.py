@@ -8,12 +8,17 @@ kernel: include/uapi/linux/netlink.h; netlink(7).
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
 _CODE = struct.Struct("=i")
+_ACK = struct.Struct("=IHHIIi16x")
+"""An error message with the header of the request, and no more."""
+_PADDING = (b"", bytes(3), bytes(2), bytes(1))
+"""By how far a length is beyond a multiple of 4."""
 U32 = struct.Struct("=I")
 
 NLMSG_ERROR, NLMSG_DONE = 2, 3
@@ -32,8 +37,7 @@ class WireError(ValueError):
     """Bytes that are no netlink message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One message without its header; `sequence` is that of the request it answers."""
 
     kind: int
@@ -74,8 +78,8 @@ def messages(data: bytes) -> Iterator[Message]:
 
 def attribute(kind: int, value: bytes) -> bytes:
     """One attribute with its padding."""
-    head = _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind)
-    return head + value + bytes(_aligned(len(value)) - len(value))
+    size = len(value)
+    return _ATTRIBUTE.pack(_ATTRIBUTE.size + size, kind) + value + _PADDING[size & 3]
 
 
 def attributes(data: bytes) -> dict[int, bytes]:
@@ -93,6 +97,24 @@ def attributes(data: bytes) -> dict[int, bytes]:
         if length < 4 or offset + length > end:
             raise WireError(f"an attribute of {length} bytes in {end - offset}")
         found[kind & _TYPE_MASK] = data[offset + 4 : offset + length]
+        offset += (length + 3) & ~3
+    return found
+
+
+def some_attributes(data: bytes, kinds: Collection[int]) -> dict[int, bytes]:
+    """Those of the attributes in `data` that are of one of `kinds`, up to where there is one of each.
+
+    Raises:
+        WireError: a length before that is impossible.
+    """
+    found: dict[int, bytes] = {}
+    unpack, offset, end = _ATTRIBUTE.unpack_from, 0, len(data)
+    while offset + 4 <= end and len(found) < len(kinds):
+        length, kind = unpack(data, offset)
+        if length < 4 or offset + length > end:
+            raise WireError(f"an attribute of {length} bytes in {end - offset}")
+        if kind & _TYPE_MASK in kinds:
+            found[kind & _TYPE_MASK] = data[offset + 4 : offset + length]
         offset += (length + 3) & ~3
     return found
 
@@ -133,6 +155,20 @@ def refusal(message: Message) -> Refusal:
             (request, *_) = HEADER.unpack_from(message.payload, offset)
         offset += _aligned(request)
     return Refusal(-code, text(attributes(message.payload[offset:]).get(_NLMSGERR_ATTR_MSG, b"")))
+
+
+def outcomes(datagram: bytes) -> list[tuple[int, Refusal | None]]:
+    """The sequences of the requests that a datagram ends, and why they were refused: None for what was carried out.
+
+    Raises:
+        WireError: the datagram is malformed.
+    """
+    if len(datagram) == _ACK.size:  # most are this one acknowledgement
+        length, kind, _, sequence, _, code = _ACK.unpack(datagram)
+        if (length, kind, code) == (_ACK.size, NLMSG_ERROR, 0):
+            return [(sequence, None)]
+    ends = [(each.sequence, refusal(each)) for each in messages(datagram) if each.kind in (NLMSG_ERROR, NLMSG_DONE)]
+    return [(sequence, refused if refused.errno else None) for sequence, refused in ends]
 
 
 @dataclass(slots=True)

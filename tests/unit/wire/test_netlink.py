@@ -50,8 +50,16 @@ def test_attributes_come_back_as_they_were(sent: dict[int, bytes]) -> None:
     assert wire.attributes(b"".join(wire.attribute(kind, value) for kind, value in sent.items())) == sent
 
 
+@given(st.dictionaries(st.integers(0, 0x3FFF), st.binary(max_size=20), max_size=6), st.data())
+def test_some_attributes_are_the_wanted_ones_among_all(sent: dict[int, bytes], data: st.DataObject) -> None:
+    wanted = data.draw(st.sets(st.sampled_from([*sent, 0x3FFF, 1])))
+    coded = b"".join(wire.attribute(kind, value) for kind, value in sent.items())
+    assert wire.some_attributes(coded, wanted) == {kind: sent[kind] for kind in wanted & sent.keys()}
+
+
 def test_the_nested_mark_is_not_part_of_an_attributes_kind() -> None:
     assert wire.attributes(wire.attribute(0x8000 | 18, b"x")) == {18: b"x"}
+    assert wire.some_attributes(wire.attribute(0x8000 | 18, b"x"), {18}) == {18: b"x"}
 
 
 @pytest.mark.parametrize(
@@ -71,6 +79,8 @@ def test_impossible_messages_are_refused(data: bytes) -> None:
 def test_impossible_attributes_are_refused(length: int) -> None:
     with pytest.raises(WireError):
         wire.attributes(struct.pack("=HH", length, 1) + bytes(4))
+    with pytest.raises(WireError):
+        wire.some_attributes(struct.pack("=HH", length, 1) + bytes(4), {1})
 
 
 @given(st.binary(max_size=120), st.booleans())
@@ -78,6 +88,7 @@ def test_no_datagram_raises_anything_but_wire_error(data: bytes, acknowledged: b
     try:
         Answer(1, acknowledged=acknowledged).feed(data)
         wire.attributes(data)
+        wire.outcomes(data)
     except WireError:
         return
 
@@ -139,6 +150,29 @@ def test_a_dump_is_interrupted_if_any_of_its_messages_says_so(where: int) -> Non
         flags = MULTI | (wire.NLM_F_DUMP_INTR if index == where else 0)
         answer.feed(framed(Message(kind, flags, 5, DONE_OK)))
     assert (answer.whole, answer.interrupted) == (True, True)
+
+
+outcomes = st.builds(
+    error,
+    st.integers(-4095, 0),
+    text=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=9),
+    capped=st.booleans(),
+    request=st.binary(max_size=9),
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 0xFFFFFFFF), outcomes | parts), max_size=5))
+def test_what_became_of_requests_is_what_the_error_messages_of_a_datagram_say(sent: list[tuple[int, Message]]) -> None:
+    numbered = [message._replace(sequence=sequence) for sequence, message in sent]
+    ends = [(each.sequence, wire.refusal(each)) for each in numbered if each.kind == wire.NLMSG_ERROR]
+    assert wire.outcomes(b"".join(map(framed, numbered))) == [
+        (sequence, refused if refused.errno else None) for sequence, refused in ends
+    ]
+
+
+def test_an_acknowledgement_alone_is_the_outcome_of_its_request() -> None:
+    assert wire.outcomes(framed(error(0))) == [(7, None)]
+    assert wire.outcomes(framed(error(-17))) == [(7, Refusal(17, ""))]
 
 
 def test_an_error_ends_an_answer_and_an_acknowledgement_is_no_error() -> None:
