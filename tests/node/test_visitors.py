@@ -7,7 +7,7 @@ import contextvars
 import os
 import resource
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
@@ -17,8 +17,8 @@ import pytest
 from plurimus.adapters import netns
 from plurimus.adapters.netlink import Netlink
 from plurimus.adapters.netns import NamespaceError
-from plurimus.adapters.visitors import Visitors
-from plurimus.adapters.workers import in_thread
+from plurimus.adapters.visitors import Turns, Visitors
+from plurimus.adapters.workers import in_thread, in_turn
 
 from .pods import PEER, POD, two_interfaces
 
@@ -42,7 +42,7 @@ def namespaces() -> set[int]:
     return {int(name) for name, entry in links if entry.is_symlink() and str(entry.readlink()).startswith("net:[")}
 
 
-def start(visitors: Visitors, work: Callable[[], T]) -> Future[T]:
+def start(visitors: Visitors | Turns, work: Callable[[], T]) -> Future[T]:
     future: Future[T] = Future()
 
     def job() -> None:
@@ -93,7 +93,10 @@ async def test_many_visits_at_once_see_their_namespace_and_no_thread_stays_in_on
     assert netns.identity(POD) not in {netns.identity(f"{task}/ns/net") for task in tasks}
 
 
-async def test_a_cancelled_caller_hears_of_it_once_the_work_has_ended() -> None:
+@pytest.mark.parametrize("run", [in_thread, in_turn])
+async def test_a_cancelled_caller_hears_of_it_once_the_work_has_ended(
+    run: Callable[[Callable[[], None]], Awaitable[None]],
+) -> None:
     started, go, ended = threading.Event(), threading.Event(), threading.Event()
 
     def work() -> None:
@@ -101,7 +104,7 @@ async def test_a_cancelled_caller_hears_of_it_once_the_work_has_ended() -> None:
         go.wait()
         ended.set()
 
-    task = asyncio.create_task(in_thread(work))
+    task = asyncio.ensure_future(run(work))
     await in_thread(started.wait)
     for _ in range(3):
         task.cancel()
@@ -127,6 +130,28 @@ def test_work_waits_for_a_thread_where_all_are_busy() -> None:
     go.set()
     assert {each.result() for each in waiting} <= {each.result() for each in busy}
     assert len({each.result() for each in busy}) == 2
+
+
+def test_short_work_is_done_by_one_thread_in_its_order() -> None:
+    turns, go, done = Turns(Visitors()), threading.Event(), []
+    first = start(turns, go.wait)
+    rest = [start(turns, lambda at=at: (done.append(at), threading.get_ident())[1]) for at in range(9)]  # type: ignore[misc]
+    go.set()
+    assert len({each.result() for each in rest}) == 1
+    assert first.result()
+    assert done == list(range(9))
+    assert not turns.relieve()
+
+
+async def test_short_work_that_takes_long_keeps_no_other_from_being_done() -> None:
+    go, begun = threading.Event(), [threading.Event() for _ in range(8)]
+    waiting = [asyncio.ensure_future(in_turn(lambda at=at: (at.set(), go.wait())[1])) for at in begun]  # type: ignore[misc]
+    for _ in range(3):
+        assert await in_turn(here) == here()
+    assert not any(each.done() for each in waiting)
+    go.set()
+    assert all(await asyncio.gather(*waiting))
+    assert all(each.is_set() for each in begun)
 
 
 def test_a_thread_that_cannot_go_back_says_so_and_does_no_other_work_before_it_is_back() -> None:

@@ -1,5 +1,5 @@
 """Blocking work of drivers, away from the daemon's loop."""
 
-from plurimus.adapters.workers import in_thread
+from plurimus.adapters.workers import in_thread, in_turn
 
-__all__ = ["in_thread"]
+__all__ = ["in_thread", "in_turn"]
