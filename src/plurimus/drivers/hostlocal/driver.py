@@ -11,6 +11,7 @@ Plugins spec section 14.
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import posixpath
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from plurimus.core.hostlocal import Request
 from plurimus.core.rangesets import Range, RangeSet
 from plurimus.drivers.call import Call, Driver
 from plurimus.drivers.hostlocal.folder import LeaseFolder, OpenFolder
-from plurimus.drivers.threads import in_thread
+from plurimus.drivers.threads import in_thread, in_turn
 
 _LOCK_TIMEOUT = 60.0
 _FOLDERS = 256
@@ -67,7 +68,7 @@ class HostLocal(Driver):
 
         async with folder.turn:
             try:
-                dns, ips = await in_thread(work)
+                dns, ips = await in_turn(work)
             except asyncio.CancelledError as error:
                 await _undo(folder, lease[0], given, error)
                 raise
@@ -82,7 +83,7 @@ class HostLocal(Driver):
                     opened.remove(_owned(opened, lease))
 
         async with folder.turn:
-            await in_thread(work)
+            await in_turn(work)
 
     async def check(self, call: Call) -> None:
         _request(call)
@@ -142,7 +143,7 @@ class HostLocal(Driver):
         Raises:
             ConfigError: its name or its `dataDir` lead nowhere.
         """
-        path = posixpath.join(posixpath.normpath(hostlocal.data_dir(call.conf)), hostlocal.check_network(call.network))
+        path = _path(hostlocal.data_dir(call.conf), call.network)
         folder = self._folders.pop(path, None) or LeaseFolder(self._root, path, self._timeout)
         self._folders[path] = folder
         if len(self._folders) > self._most:  # one that is in use is locked all the same
@@ -157,6 +158,12 @@ class HostLocal(Driver):
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise AttachmentError(f"open {resolv_conf}: {reason}") from error
+
+
+@functools.lru_cache(maxsize=_FOLDERS)
+def _path(data_dir: str, network: str) -> str:
+    """The folder of a network's leases."""
+    return posixpath.join(posixpath.normpath(data_dir), hostlocal.check_network(network))
 
 
 def _request(call: Call) -> Request:

@@ -15,9 +15,11 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from plurimus.adapters import files, rooted
 from plurimus.cni.errors import AttachmentError, Code
@@ -48,33 +50,60 @@ class LeaseFolder:
         """The folder as this process sees it."""
         return rooted.below(self._root, self._path)
 
-    @contextmanager
-    def made(self) -> Iterator[OpenFolder]:
-        """The folder, locked until the end; created if need be.
+    def made(self) -> OpenFolder:
+        """The folder, locked in a `with` block; created if need be.
 
         Raises:
             AttachmentError: code 5, with the path; or 11, others had the lock all the time.
         """
-        with self._reported():
+        try:
             try:
-                handle = self._handle()
+                return OpenFolder(self, self._handle())
             except FileNotFoundError:
                 _make(Path(self.where()))
-                handle = self._handle()
-            with self._opened(handle) as opened:
-                yield opened
+                return OpenFolder(self, self._handle())
+        except OSError as error:
+            raise self.told(error) from error
 
-    @contextmanager
-    def existing(self) -> Iterator[OpenFolder | None]:
+    def existing(self) -> AbstractContextManager[OpenFolder | None]:
         """The same; None where there is no such folder."""
-        with self._reported():
-            try:
-                handle = self._handle()
-            except FileNotFoundError:
-                yield None
-                return
-            with self._opened(handle) as opened:
-                yield opened
+        try:
+            return OpenFolder(self, self._handle())
+        except FileNotFoundError:
+            return contextlib.nullcontext()
+        except OSError as error:
+            raise self.told(error) from error
+
+    def told(self, error: OSError) -> AttachmentError:
+        """What went wrong in the folder, in words."""
+        return files.io_error(self.where(), "keep leases in", error)
+
+    def lock(self, folder: int) -> int:
+        """The lock of the folder that is open as `folder`, which is held until it is closed.
+
+        Raises:
+            AttachmentError: code 11; others had it all the time.
+        """
+        flags = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        handle = os.open(hostlocal.LOCK, flags, 0o750, dir_fd=folder)
+        try:
+            self._wait_for(handle)
+        except BaseException:
+            os.close(handle)
+            raise
+        return handle
+
+    def _wait_for(self, lock: int) -> None:
+        deadline, pause = time.monotonic() + self._timeout, _FIRST_PAUSE
+        while not _is_locked(lock):
+            if time.monotonic() > deadline:
+                raise AttachmentError(
+                    f"{self.where()}/{hostlocal.LOCK} is held by another process for more than "
+                    f"{self._timeout:g} s; 'fuser -v' tells which",
+                    code=Code.TRY_AGAIN_LATER,
+                )
+            time.sleep(pause)
+            pause = min(2 * pause, _MOST_PAUSE)
 
     def _handle(self) -> int:
         """The folder, open.
@@ -94,55 +123,37 @@ class LeaseFolder:
         self._plain = _identity(handle) if where == plain else ()
         return handle
 
-    @contextmanager
-    def _reported(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise files.io_error(Path(self.where()), "keep leases in", error) from error
-
-    @contextmanager
-    def _opened(self, handle: int) -> Iterator[OpenFolder]:
-        try:
-            with self._locked(handle):
-                opened = OpenFolder(self, handle)
-                try:
-                    yield opened
-                finally:
-                    opened.close()
-        finally:
-            os.close(handle)
-
-    @contextmanager
-    def _locked(self, folder: int) -> Iterator[None]:
-        flags = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        handle = os.open(hostlocal.LOCK, flags, 0o750, dir_fd=folder)
-        try:
-            deadline, pause = time.monotonic() + self._timeout, _FIRST_PAUSE
-            while not _lock(handle):
-                if time.monotonic() > deadline:
-                    raise AttachmentError(
-                        f"{self.where()}/{hostlocal.LOCK} is held by another process for more than "
-                        f"{self._timeout:g} s; 'fuser -v' tells which",
-                        code=Code.TRY_AGAIN_LATER,
-                    )
-                time.sleep(pause)
-                pause = min(2 * pause, _MOST_PAUSE)
-            try:
-                yield
-            finally:
-                fcntl.flock(handle, fcntl.LOCK_UN)  # a process that is about to be started may have the handle, too
-        finally:
-            os.close(handle)
-
 
 class OpenFolder:
-    """A folder whose lock is held; every method raises OSError."""
+    """A folder whose lock is held in a `with` block, at whose end an OSError of a method becomes AttachmentError."""
 
     def __init__(self, of: LeaseFolder, handle: int) -> None:
+        """`handle` is the folder's, and closed at the end of the block."""
         self._of, self._handle = of, handle
-        self._known = of.known if of.stamp == _stamp(handle) else None
+        self._lock: int | None = None
+        self._known: Known | None = None
         self._changed = False
+
+    def __enter__(self) -> Self:
+        try:
+            self._lock = self._of.lock(self._handle)
+            self._known = self._of.known if self._of.stamp == _stamp(self._handle) else None
+        except BaseException as error:
+            self._close()
+            if isinstance(error, OSError):
+                raise self._of.told(error) from error
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._remember()
+        finally:
+            self._close()
+        if isinstance(error, OSError):
+            raise self._of.told(error) from error
 
     def owned(self, content: bytes) -> list[str]:
         """The files that are leases with that content, now."""
@@ -196,13 +207,19 @@ class OpenFolder:
         self._changed = True  # it may not have been there
         _write(os.open(f"{hostlocal.LAST}{number}", _NEW, 0o600, dir_fd=self._handle), address.encode())
 
-    def close(self) -> None:
+    def _remember(self) -> None:
         """Have the next one know what this one knows."""
         if self._known is None:
             return  # nothing was looked at
         if self._changed or self._known is not self._of.known:
             self._of.known = self._known
             self._of.stamp = _put_stamp(self._handle)
+
+    def _close(self) -> None:
+        if self._lock is not None:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)  # a process that is about to be started may have the handle, too
+            os.close(self._lock)
+        os.close(self._handle)
 
     def _read(self, *, anew: bool = False) -> Known:
         if self._known is None or anew:
@@ -216,18 +233,19 @@ class OpenFolder:
             os.unlink(UNNAMED, dir_fd=self._handle)
             handle = os.open(UNNAMED, _NEW | os.O_EXCL, 0o600, dir_fd=self._handle)
         try:
-            _write(handle, content)
+            _write(handle, content, cut=False)
         except OSError:
             os.unlink(UNNAMED, dir_fd=self._handle)
             raise
 
 
-def _write(handle: int, content: bytes) -> None:
+def _write(handle: int, content: bytes, *, cut: bool = True) -> None:
     """Write and close a file; where it was longer it is cut behind, since ext4 waits for the disk when it is before."""
     try:
         if os.write(handle, content) < len(content):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.ftruncate(handle, len(content))
+        if cut:
+            os.ftruncate(handle, len(content))
     finally:
         os.close(handle)
 
@@ -239,7 +257,7 @@ def _make(folder: Path) -> None:
             each.mkdir(0o755)
 
 
-def _lock(handle: int) -> bool:
+def _is_locked(handle: int) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
