@@ -28,10 +28,10 @@ def delete(netlink: Netlink, kinds: Mapping[str, str]) -> set[str]:
         NetlinkError: the kernel refused; all are there.
     """
     there = netlink.read("listing links", rt.RTM_GETLINK, wire.NLM_F_DUMP, rtrequests.dump_links(), rtgroups.members)
-    found = {link.name: link.index for link, _ in there if link.name in kinds and kinds[link.name] == link.kind}
+    found = {each.name: each.index for each in there if each.name in kinds and kinds[each.name] == each.kind}
     if len(found) < 2:
         return set()
-    group = _unused({group for _, group in there})
+    group = _unused({each.group for each in there})
     what = f"deleting {', '.join(found)} together"
     try:
         netlink.change_all([_joining(name, index, group) for name, index in found.items()])
