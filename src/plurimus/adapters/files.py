@@ -43,7 +43,13 @@ def temporary_name(name: str) -> str:
     return f".{hashlib.sha256(whole).hexdigest()}.tmp"
 
 
-def replace(path: Path, content: bytes, *, durable: bool, mode: int = 0o600) -> None:
+def read(path: Path | str) -> bytes:
+    """The content of a file, by as few calls as can be; OSError as the system has it."""
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        return file.read()
+
+
+def replace(path: Path | str, content: bytes, *, durable: bool, mode: int = 0o600) -> None:
     """Write a new file in place of `path`, in a new folder if need be; `durable` waits until the disk has it.
 
     Raises:
@@ -64,14 +70,14 @@ def replace(path: Path, content: bytes, *, durable: bool, mode: int = 0o600) -> 
             os.close(handle)
         os.replace(temporary, path)  # noqa: PTH105
         if durable:
-            sync_folder(path.parent)
+            sync_folder(folder)
     except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)  # noqa: PTH108
         raise io_error(path, "write", error) from error
 
 
-def remove(path: Path, *, durable: bool = False) -> None:
+def remove(path: Path | str, *, durable: bool = False) -> None:
     """Remove a file, which may be gone, and what a process that was killed left of writing it.
 
     `durable` waits until the disk knows.  No file has a name that is too long.
@@ -79,13 +85,15 @@ def remove(path: Path, *, durable: bool = False) -> None:
     Raises:
         AttachmentError: code 5, with the path; the file is there.
     """
+    folder, name = os.path.split(path)
     try:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)  # noqa: PTH108
         with contextlib.suppress(OSError):  # whatever it is, the file itself is gone
-            path.with_name(temporary_name(path.name)).unlink()
+            os.unlink(os.path.join(folder, temporary_name(name)))  # noqa: PTH108, PTH118
         if durable:
             with contextlib.suppress(FileNotFoundError):
-                sync_folder(path.parent)
+                sync_folder(folder)
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise io_error(path, "remove", error) from error
@@ -138,9 +146,9 @@ def install(source: Path, target: Path) -> bool:
     return True
 
 
-def sync_folder(folder: Path) -> None:
-    """Wait until the disk has the names in `folder`."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync_folder(folder: Path | str) -> None:
+    """Wait until the disk has the names in `folder`, empty for this one."""
+    handle = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
     finally:
@@ -195,7 +203,7 @@ def locked(path: Path) -> Iterator[None]:
         os.close(taken)
 
 
-def io_error(path: Path, verb: str, error: OSError) -> AttachmentError:
+def io_error(path: Path | str, verb: str, error: OSError) -> AttachmentError:
     return AttachmentError(f"cannot {verb} {path}: {error.strerror}", code=Code.IO_FAILURE)
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import errno
 import ipaddress
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from plurimus.adapters import linkgroups, netns
+from plurimus.adapters import files, linkgroups, netns
 from plurimus.adapters.netlink import Netlink, NetlinkError
 from plurimus.adapters.workers import in_thread
 from plurimus.core.routes import RouteChange
@@ -52,10 +51,10 @@ class NamespaceKernel:
 def _interfaces() -> set[str]:
     """The names in this thread's namespace; a file costs this look, and the plugin after it, less than a socket."""
     try:
-        lines = Path("/proc/thread-self/net/dev").read_text(errors="surrogateescape").splitlines()[2:]
+        text = files.read("/proc/thread-self/net/dev").decode(errors="surrogateescape")
     except OSError as error:
         raise NetlinkError("listing interfaces in /proc", error.errno or errno.EIO) from error
-    return {line.partition(":")[0].strip() for line in lines}
+    return {line.partition(":")[0].strip() for line in text.splitlines()[2:]}
 
 
 def _settle(netlink: Netlink, family: int, wanted: Mapping[str, RouteChange]) -> None:

@@ -27,7 +27,7 @@ class RecordFiles:
     async def load(self, container_id: str) -> bytes | None:
         path = self._path(container_id)
         try:
-            return path.read_bytes()
+            return files.read(path)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -37,7 +37,7 @@ class RecordFiles:
         files.remove(self._path(container_id))
 
     async def set_aside(self, container_id: str) -> str:
-        path = self._path(container_id)
+        path = Path(self._path(container_id))
         aside = path.with_name(f".{container_id}{_ASIDE}")
         try:
             path.replace(aside)
@@ -48,11 +48,11 @@ class RecordFiles:
     async def container_ids(self) -> list[str]:
         return list(filter(_is_container_id, files.names(self._folder)))
 
-    def _path(self, container_id: str) -> Path:
+    def _path(self, container_id: str) -> str:
         args.check_container_id(container_id)
         if container_id in _NOT_RECORDS:
             raise PlurimusError(f"container ID {container_id!r} is the name of a folder of Plurimus")
-        return self._folder / container_id
+        return f"{self._folder}/{container_id}"
 
 
 def _is_container_id(name: str) -> bool:

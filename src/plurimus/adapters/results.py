@@ -14,14 +14,15 @@ class ResultFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._text = str(folder)
 
     async def store(self, entry: CachedAttachment) -> None:
-        files.replace(self._folder / entry.file_name, entry.encode(), durable=False)
+        files.replace(self._path(entry.network, entry.container_id, entry.ifname), entry.encode(), durable=False)
 
     async def load(self, network: str, container_id: str, ifname: str) -> CachedAttachment | None:
-        path = self._folder / cache.file_name(network, container_id, ifname)
+        path = self._path(network, container_id, ifname)
         try:
-            return cache.decode(path.read_bytes())
+            return cache.decode(files.read(path))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -31,7 +32,10 @@ class ResultFiles:
             return None
 
     async def remove(self, network: str, container_id: str, ifname: str) -> None:
-        files.remove(self._folder / cache.file_name(network, container_id, ifname))
+        files.remove(self._path(network, container_id, ifname))
+
+    def _path(self, network: str, container_id: str, ifname: str) -> str:
+        return f"{self._text}/{cache.file_name(network, container_id, ifname)}"
 
     async def entries(self, container_id: str = "") -> list[CachedAttachment]:
         found = []
