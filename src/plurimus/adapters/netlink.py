@@ -9,14 +9,18 @@ import errno
 import fcntl
 import socket
 import struct
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Self
 
-from plurimus.adapters.netlinksocket import NetlinkError, NetlinkSocket, Request, guarded
+from plurimus.adapters import visitors
+from plurimus.adapters.netlinksocket import NetlinkError, NetlinkSocket, Request, guarded, told, unbound
 from plurimus.wire import netlink as wire
 from plurimus.wire import rtanswers, rtrequests
 from plurimus.wire import rtnetlink as rt
 
-__all__ = ["Netlink", "NetlinkError", "Request"]
+__all__ = ["Netlink", "NetlinkError", "Request", "at_home"]
 
 _ATTEMPTS = 10
 _SIOCGIFFLAGS, _SIOCGIFMTU, _SIOCGIFHWADDR, _SIOCGIFINDEX = 0x8913, 0x8921, 0x8927, 0x8933
@@ -29,6 +33,14 @@ class Netlink(NetlinkSocket):
 
     Calls block, for less than a millisecond each, and raise NetlinkError.
     """
+
+    @classmethod
+    def for_names(cls) -> Self:
+        """A socket in this thread's namespace for what never waits, which needs no more than a socket."""
+        try:
+            return cls(unbound())
+        except OSError as error:
+            raise told("opening a netlink socket in this network namespace", error) from error
 
     def link(self, name: str) -> rt.Link | None:
         """The interface called `name`, or None."""
@@ -46,23 +58,33 @@ class Netlink(NetlinkSocket):
 
     def index(self, name: str) -> int | None:
         """The index of the interface called `name`, or None; unlike requests, never waits for changes of others."""
-        found = self._ioctl(_SIOCGIFINDEX, name)
-        return None if found is None else int(_INT.unpack_from(found)[0])
+        found = self._ioctl(name, _SIOCGIFINDEX)
+        return None if found is None else _integer(found[0])
+
+    def index_and_mtu(self, name: str) -> tuple[int, int] | None:
+        """Both of the interface called `name`, or None; never waits."""
+        found = self._ioctl(name, _SIOCGIFINDEX, _SIOCGIFMTU)
+        return None if found is None else (_integer(found[0]), _integer(found[1]))
+
+    def index_and_mac(self, name: str) -> tuple[int, str] | None:
+        """Both of the interface called `name`, or None; never waits."""
+        found = self._ioctl(name, _SIOCGIFINDEX, _SIOCGIFHWADDR)
+        return None if found is None else (_integer(found[0]), _mac(found[1]))
 
     def mtu(self, name: str) -> int | None:
         """The MTU of the interface called `name`, or None; never waits."""
-        found = self._ioctl(_SIOCGIFMTU, name)
-        return None if found is None else int(_INT.unpack_from(found)[0])
+        found = self._ioctl(name, _SIOCGIFMTU)
+        return None if found is None else _integer(found[0])
 
     def mac(self, name: str) -> str | None:
         """The MAC of the interface called `name`, or None, its first six octets; never waits."""
-        found = self._ioctl(_SIOCGIFHWADDR, name)
-        return None if found is None else found[_FAMILY : _FAMILY + _OCTETS].hex(":")
+        found = self._ioctl(name, _SIOCGIFHWADDR)
+        return None if found is None else _mac(found[0])
 
     def flags(self, name: str) -> int | None:
         """The lower 16 flags of the interface called `name`, or None; never waits."""
-        found = self._ioctl(_SIOCGIFFLAGS, name)
-        return None if found is None else int(_SHORT.unpack_from(found)[0])
+        found = self._ioctl(name, _SIOCGIFFLAGS)
+        return None if found is None else int(_SHORT.unpack_from(found[0])[0])
 
     def links(self) -> list[rt.Link]:
         return self.read("listing links", rt.RTM_GETLINK, wire.NLM_F_DUMP, rtrequests.dump_links(), _links)
@@ -109,19 +131,19 @@ class Netlink(NetlinkSocket):
             raise NetlinkError(f"setting {name} up", errno.ENODEV)
         self.change(f"setting {name} up", rt.RTM_NEWLINK, 0, rtrequests.set_link(link.index, up=True))
 
-    def _ioctl(self, number: int, name: str) -> bytes | None:
-        """What the kernel says of an interface; None where there is none."""
+    def _ioctl(self, name: str, *numbers: int) -> list[bytes] | None:
+        """What the kernel answers to each of the calls about an interface; None where there is none."""
         packed = name.encode(errors="surrogatepass")
         # of a name with a colon the call would see what is before it
         if not 0 < len(packed) < _NAME_SIZE or 0 in packed or b":" in packed or not self._is_there(packed):
             return None
-        with guarded(f"interface {name}"):
-            try:
-                return fcntl.ioctl(self._socket, number, packed.ljust(_IFREQ_SIZE, b"\0"))[_NAME_SIZE:]
-            except OSError as error:
-                if error.errno == errno.ENODEV:
-                    return None
-                raise
+        try:
+            asked = packed.ljust(_IFREQ_SIZE, b"\0")
+            return [fcntl.ioctl(self._socket, number, asked)[_NAME_SIZE:] for number in numbers]
+        except OSError as error:
+            if error.errno == errno.ENODEV:
+                return None
+            raise told(f"interface {name}", error) from error
 
     def _is_there(self, packed: bytes) -> bool:
         """Whether an interface has this name.
@@ -166,12 +188,41 @@ class Netlink(NetlinkSocket):
         return self.read("listing routes", rt.RTM_GETROUTE, wire.NLM_F_DUMP, payload, list)
 
 
+class _Kept(threading.local):
+    """The socket that this thread, one that enters namespaces, has in its own."""
+
+    netlink: Netlink | None = None
+
+
+_kept = _Kept()
+
+
+@contextmanager
+def at_home() -> Iterator[Netlink]:
+    """A socket in this process's own namespace, for a thread that is there; one that visits others keeps it."""
+    if not visitors.is_home():
+        with Netlink.open() as netlink:
+            yield netlink
+        return
+    if _kept.netlink is None:
+        _kept.netlink = Netlink.open()
+    yield _kept.netlink
+
+
 def _links(payloads: Iterable[bytes]) -> list[rt.Link]:
     return [rtanswers.link(payload) for payload in payloads]
 
 
 def _addresses(payloads: Iterable[bytes]) -> list[rt.Address]:
     return [found for payload in payloads if (found := rtanswers.address(payload)) is not None]
+
+
+def _integer(answer: bytes) -> int:
+    return int(_INT.unpack_from(answer)[0])
+
+
+def _mac(answer: bytes) -> str:
+    return answer[_FAMILY : _FAMILY + _OCTETS].hex(":")
 
 
 def _words(route: rt.Route) -> str:

@@ -49,17 +49,22 @@ def visit(path: str | None, work: Callable[[], T]) -> T:
             raise NamespaceError("this thread is in a network namespace it could not leave")
         return work()
     with opened(path) as handle:
-        try:
-            if visitors.may_visit():
-                return visitors.inside(handle, lambda: _enter(handle, path), work)
-        except visitors.Lost as error:
-            raise NamespaceError(f"network namespace {path} cannot be left: {error}") from error
+        return visit_opened(handle, path, work)
 
-        def alone() -> T:
-            _enter(handle, path)
-            return work()
 
-        return _in_thread(alone)
+def visit_opened(handle: int, path: str, work: Callable[[], T]) -> T:
+    """`visit` for who has a descriptor of the namespace; `path` is what an error calls it."""
+    try:
+        if visitors.may_visit():
+            return visitors.inside(handle, lambda: _enter(handle, path), work)
+    except visitors.Lost as error:
+        raise NamespaceError(f"network namespace {path} cannot be left: {error}") from error
+
+    def alone() -> T:
+        _enter(handle, path)
+        return work()
+
+    return _in_thread(alone)
 
 
 def _enter(handle: int, path: str) -> None:
@@ -97,7 +102,7 @@ def opened(path: str) -> Iterator[int]:
 def identity(path: str) -> tuple[int, int] | None:
     """What two paths of one namespace have in common; None where there is none."""
     try:
-        found = Path(path).stat()
+        found = os.stat(path)  # noqa: PTH116 - several times for each request
     except (OSError, ValueError):
         return None
     return found.st_dev, found.st_ino

@@ -33,8 +33,7 @@ def write_here(values: Mapping[str, str], *, tolerant: bool = False) -> None:
     for key, value in values.items():
         path = f"{_FOLDER}/{key}"
         try:
-            if _read(path) != value:
-                _write(path, value)
+            _set(path, value)
         except OSError as error:
             if not tolerant:
                 raise files.io_error(Path(path), "write", error) from error
@@ -45,18 +44,26 @@ def has(namespace: str, key: str) -> bool:
     return netns.visit(namespace, (_FOLDER / key).exists)
 
 
-def _read(path: str) -> str:
-    """A parameter; opened without what text files need, since drivers do so many times."""
-    handle = os.open(rooted.parameter(path), os.O_RDONLY | os.O_CLOEXEC)
+def _set(path: str, value: str) -> None:
+    """Set a parameter, unless it is so; opened once, and without what text files need, since drivers do so often."""
+    where, wanted = rooted.parameter(path), value.encode()
     try:
-        return os.read(handle, _MOST).decode(errors="replace").strip()
+        handle = os.open(where, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        if not _is_so(where, wanted):
+            raise
+        return
+    try:
+        if os.pread(handle, _MOST, 0).strip() != wanted:
+            os.pwrite(handle, wanted, 0)
     finally:
         os.close(handle)
 
 
-def _write(path: str, value: str) -> None:
-    handle = os.open(rooted.parameter(path), os.O_WRONLY | os.O_CLOEXEC)
+def _is_so(where: str, wanted: bytes) -> bool:
+    """Whether a parameter that cannot be set need not be."""
+    handle = os.open(where, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.write(handle, value.encode())
+        return os.read(handle, _MOST).strip() == wanted
     finally:
         os.close(handle)

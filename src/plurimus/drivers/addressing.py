@@ -56,13 +56,18 @@ def put(netlink: Netlink, index: int, ifname: str, result: Result, parameters: M
     Where one request is refused, those behind it may have been carried out: whoever made the interface takes it away.
     """
     early = _parameters(index, ifname, parameters or {})
-    wanted = [ipaddress.ip_interface(ip.address) for ip in result.ips]
-    if any(address.version == 6 for address in wanted):
+    wanted = [_parted(ip.address) for ip in result.ips]
+    if any(address.version == 6 for address, _ in wanted):
         _enable_ipv6(ifname)
     flags = wire.NLM_F_CREATE | wire.NLM_F_EXCL
     requests = [
-        Request(f"adding address {each} to {ifname}", rt.RTM_NEWADDR, flags, rtaddresses.new_address(index, each))
-        for each in wanted
+        Request(
+            f"adding address {address}/{length} to {ifname}",
+            rt.RTM_NEWADDR,
+            flags,
+            rtaddresses.new_address_of(index, address, length),
+        )
+        for address, length in wanted
     ]
     requests.append(links.raising(index))
     waits = any(":" in ip.gateway for ip in result.ips)
@@ -130,10 +135,19 @@ def index_of(netlink: Netlink, netns: str, ifname: str) -> int:
     Raises:
         NetlinkError: ENODEV; there is none.
     """
-    index = netlink.index(ifname)
-    if index is None:
+    return index_and_mac(netlink, netns, ifname)[0]
+
+
+def index_and_mac(netlink: Netlink, netns: str, ifname: str) -> tuple[int, str]:
+    """The index and the MAC of the interface.
+
+    Raises:
+        NetlinkError: ENODEV; there is none.
+    """
+    found = netlink.index_and_mac(ifname)
+    if found is None:
         raise NetlinkError(f"interface {ifname} in {netns}", errno.ENODEV)
-    return index
+    return found
 
 
 def _enable_ipv6(ifname: str) -> None:
@@ -204,6 +218,15 @@ def _route(route: Route, result: Result, index: int) -> rt.Route:
         priority=route.priority,
         scope=rt.SCOPE_UNIVERSE if route.scope is None else route.scope,
     )
+
+
+def _parted(text: str) -> tuple[rt.IPAddress, int]:
+    """An address and the length of its prefix."""
+    address, _, length = text.partition("/")
+    if length.isdecimal():
+        return ipaddress.ip_address(address), int(length)
+    found = ipaddress.ip_interface(text)
+    return found.ip, found.network.prefixlen
 
 
 @functools.lru_cache(maxsize=1024)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import errno
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import msgspec
 
 from plurimus.adapters import links, netns
-from plurimus.adapters.netlink import Netlink, NetlinkError
+from plurimus.adapters.netlink import Netlink, NetlinkError, at_home
 from plurimus.cni import macs
 from plurimus.cni.errors import AttachmentError, Code, ConfigError, RequestError
 from plurimus.cni.result import DNS, Interface, Result
@@ -22,7 +22,7 @@ from plurimus.drivers import addressing
 from plurimus.drivers.call import Call, Driver
 from plurimus.drivers.ipam import Ipam
 from plurimus.drivers.steps import Undo
-from plurimus.drivers.threads import in_thread
+from plurimus.drivers.threads import in_thread, in_turn
 from plurimus.wire.rtdetails import Details
 from plurimus.wire.rtkinds import NewLink
 
@@ -60,7 +60,7 @@ async def find(call: Call, name: str, *, in_pod: bool) -> Master:
         AttachmentError: there is none.
     """
     if not in_pod and 0 < len(name) <= _LONGEST_NAME:
-        with Netlink.open() as netlink:  # no request, so nobody is waited for
+        with Netlink.for_names() as netlink:  # no request, so nobody is waited for
             return _named(netlink, call, name, "on this node")
     place = f"in {call.netns}" if in_pod else "on this node"
 
@@ -73,13 +73,13 @@ async def find(call: Call, name: str, *, in_pod: bool) -> Master:
 
 def _named(netlink: Netlink, call: Call, name: str, place: str) -> Master:
     if len(name) > _LONGEST_NAME:
-        found = next((each for each in links.devices(netlink) if name in each.alternatives), None)
-        index, mtu = (found.link.index, found.link.mtu) if found is not None else (None, None)
+        device = next((each for each in links.devices(netlink) if name in each.alternatives), None)
+        found = None if device is None else (device.link.index, device.link.mtu)
     else:
-        index, mtu = netlink.index(name), netlink.mtu(name)
-    if index is None or mtu is None:
+        found = netlink.index_and_mtu(name)
+    if found is None:
         raise AttachmentError(f"network {call.network!r}: 'master' is {name!r}: Link not found {place}")
-    return Master(name, index, mtu)
+    return Master(name, *found)
 
 
 def _default(netlink: Netlink, call: Call, place: str) -> Master:
@@ -179,7 +179,7 @@ async def make(call: Call, wanted: Wanted, given: Result, undo: Undo) -> Result:
     """
     ips = tuple(msgspec.structs.replace(ip, interface=0) for ip in given.ips)
     result = Result(call.cni_version, (), ips, given.routes, wanted.dns)
-    interface, waits = await in_thread(lambda: _make(call, wanted, result, undo))
+    interface, waits = await in_turn(lambda: _make(call, wanted, result, undo))
     if waits:
         await addressing.settle(call.netns, call.ifname, result)
     return msgspec.structs.replace(result, interfaces=(interface,))
@@ -197,20 +197,20 @@ def _make(call: Call, wanted: Wanted, result: Result, undo: Undo) -> tuple[Inter
             if not present:
                 links.create(netlink, wanted.link)
                 made(name)
-            index = addressing.index_of(netlink, call.netns, present or name)
+            index, mac = addressing.index_and_mac(netlink, call.netns, present or name)
             if present and present != name:
                 links.rename(netlink, index, name)
                 made(name)
-            mac = netlink.mac(name) or ""
             waits = addressing.put(netlink, index, name, result, wanted.parameters)
         return Interface(name, mac=mac, sandbox=call.netns), waits
 
     if wanted.in_pod:
         return netns.visit(call.netns, lambda: inside(""))
-    with netns.opened(call.netns) as there, Netlink.open() as host:
-        present = _create(host, replace(wanted.link, namespace=there))
-    made(present)
-    return netns.visit(call.netns, lambda: inside(present))
+    with netns.opened(call.netns) as there:
+        with at_home() as host:
+            present = _create(host, wanted.link._replace(namespace=there))
+        made(present)
+        return netns.visit_opened(there, call.netns, lambda: inside(present))
 
 
 def _create(netlink: Netlink, link: NewLink) -> str:
@@ -223,7 +223,7 @@ def _create(netlink: Netlink, link: NewLink) -> str:
     except NetlinkError as error:
         if error.errno != errno.EEXIST or netlink.index(link.name) is None:
             raise
-        link = replace(link, name=f"tmp{secrets.token_hex(5)}")
+        link = link._replace(name=f"tmp{secrets.token_hex(5)}")
         links.create(netlink, link)
     return link.name
 

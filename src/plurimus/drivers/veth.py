@@ -72,10 +72,10 @@ def make(host: Netlink, namespace: int | None, wanted: Pair) -> HostEnd:
                 ) from error
             continue
         sysctls.write_here({f"net/ipv6/conf/{name}/accept_ra": "0"}, tolerant=True)
-        index, mac = host.index(name), host.mac(name)
-        if index is None or mac is None:
+        found = host.index_and_mac(name)
+        if found is None:
             raise AttachmentError(f"interface {name} was deleted by another program while it was set up")
-        return HostEnd(name, index, mac)
+        return HostEnd(name, *found)
     raise AttachmentError(f"no free name for the host's end of {wanted.ifname} after {_ATTEMPTS} attempts")
 
 

@@ -20,12 +20,17 @@ _MOST_WITH_BROADCAST = 30
 
 def new_address(index: int, address: rt.IPInterface) -> bytes:
     """RTM_NEWADDR; an IPv4 network that has a broadcast address gets it."""
-    length = address.network.prefixlen
+    return new_address_of(index, address.ip, address.network.prefixlen)
+
+
+def new_address_of(index: int, address: rt.IPAddress, length: int) -> bytes:
+    """The same for an address and its prefix length, which cost less to make than an interface of `ipaddress`."""
     head = rt.ADDRESS.pack(rt.FAMILIES[address.version], length, 0, rt.SCOPE_UNIVERSE, index)
-    packed = address.ip.packed
+    packed = address.packed
     made = head + attribute(rt.IFA_LOCAL, packed) + attribute(rt.IFA_ADDRESS, packed)
     if address.version == 4 and length <= _MOST_WITH_BROADCAST:
-        made += attribute(_IFA_BROADCAST, address.network.broadcast_address.packed)
+        broadcast = int(address) | (1 << (address.max_prefixlen - length)) - 1
+        made += attribute(_IFA_BROADCAST, broadcast.to_bytes(4, "big"))
     return made
 
 

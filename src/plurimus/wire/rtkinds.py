@@ -6,7 +6,7 @@ kernel: include/uapi/linux/{if_link,veth}.h; net/core/rtnetlink.c for what is lo
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from plurimus.wire import rtnetlink as rt
 from plurimus.wire.netlink import U32, attribute
@@ -27,8 +27,7 @@ U16, U8 = struct.Struct("=H"), struct.Struct("=B")
 _NESTED = 0x8000
 
 
-@dataclass(frozen=True, slots=True)
-class NewLink:
+class NewLink(NamedTuple):
     """A link to be made; what is 0, empty or None is left to the kernel.
 
     `data` is what only its kind has, made by the functions below.  `lower` is the index of the interface it is on, in

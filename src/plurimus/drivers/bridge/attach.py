@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from plurimus.adapters import links, netns
-from plurimus.adapters.netlink import Netlink
+from plurimus.adapters.netlink import Netlink, at_home
 from plurimus.cni.errors import AttachmentError
 from plurimus.cni.result import Interface, Result
 from plurimus.drivers import addressing, veth
@@ -58,7 +58,7 @@ def make(
     Raises:
         AttachmentError: the bridge cannot be had as it is wanted, the pod has such an interface, or the kernel refuses.
     """
-    with Netlink.open() as host:
+    with at_home() as host:
         bridge = bridges.ensure(host, settings)
         extra = _gateway(host, bridges, bridge, settings, result)
         end = veth.make(host, namespace, pair._replace(master=bridge))
@@ -77,8 +77,7 @@ def configure(call: Call, settings: Settings, result: Result, index: int) -> End
 
     def inside() -> tuple[str, bool]:
         with Netlink.open() as pod:
-            at = addressing.index_of(pod, call.netns, call.ifname)
-            mac = pod.mac(call.ifname) or ""
+            at, mac = addressing.index_and_mac(pod, call.netns, call.ifname)
             if settings.has_addresses:
                 return mac, addressing.put(pod, at, call.ifname, result, _parameters(call.ifname, settings))
             if settings.raises_interface:
@@ -88,7 +87,7 @@ def configure(call: Call, settings: Settings, result: Result, index: int) -> End
     mac, waits = netns.visit(call.netns, inside)
     if not settings.raises_interface:
         return End(mac, waits, is_running=True)
-    with Netlink.open() as host:
+    with at_home() as host:
         return End(mac, waits, veth.is_running(host, index))
 
 

@@ -35,7 +35,7 @@ from plurimus.drivers.masquerade.names import Owner
 from plurimus.drivers.nft import Nft
 from plurimus.drivers.spoofcheck import SpoofCheck
 from plurimus.drivers.steps import Undo, take_all
-from plurimus.drivers.threads import in_thread
+from plurimus.drivers.threads import in_thread, in_turn
 from plurimus.drivers.veth import HostEnd, Pair
 
 _log = structlog.get_logger(__name__)
@@ -130,7 +130,7 @@ class Bridge(Driver):
             return attached, configure(attached)
 
         if not settings.macspoofchk:
-            return await in_thread(at_once)
+            return await in_turn(at_once)
         attached = await in_thread(make)
         mac = await in_thread(lambda: attach.mac_of(call))
         await self._spoofcheck.add(call.container_id, call.ifname, attached.end.name, mac)

@@ -18,7 +18,7 @@ import msgspec
 
 from plurimus.adapters import netns
 from plurimus.adapters.hostprograms import HostPrograms
-from plurimus.adapters.netlink import Netlink
+from plurimus.adapters.netlink import Netlink, at_home
 from plurimus.cni.errors import ConfigError
 from plurimus.cni.result import Interface, Result
 from plurimus.drivers import addressing, lower, previous, veth
@@ -31,7 +31,7 @@ from plurimus.drivers.masquerade.names import Owner
 from plurimus.drivers.ptp import hops
 from plurimus.drivers.ptp.hops import Hop
 from plurimus.drivers.steps import Undo, take_all
-from plurimus.drivers.threads import in_thread
+from plurimus.drivers.threads import in_thread, in_turn
 from plurimus.drivers.veth import HostEnd, Pair
 
 _POD = 1
@@ -72,7 +72,7 @@ class Ptp(Driver):
                 ips = tuple(msgspec.structs.replace(ip, interface=_POD) for ip in given.ips)
                 result = msgspec.structs.replace(given, ips=ips)
                 pair = Pair(call.ifname, mtu=max(settings.mtu, 0))
-                made = await in_thread(partial(self._make, call, pair, result, wanted, namespace, undo))
+                made = await in_turn(partial(self._make, call, pair, result, wanted, namespace, undo))
             if made.waits:
                 await addressing.settle(call.netns, call.ifname, result)
                 await in_thread(partial(netns.visit, call.netns, partial(hops.route_pod, call, wanted)))
@@ -112,7 +112,7 @@ class Ptp(Driver):
 
     def _make(self, call: Call, pair: Pair, result: Result, wanted: Sequence[Hop], namespace: int, undo: Undo) -> _Made:
         """Both ends as they are to be, but for what takes time."""
-        with Netlink.open() as host:
+        with at_home() as host:
             end = veth.make(host, namespace, pair)
             undo.add(partial(self._detach, call, end))
             hops.route_host(host, end, wanted)

@@ -85,11 +85,11 @@ def route_host(host: Netlink, end: HostEnd, hops: Sequence[Hop]) -> None:
 def configure(call: Call, result: Result, hops: Sequence[Hop]) -> tuple[str, bool]:
     """The MAC of the pod's interface, and whether its addresses must settle before it gets its routes."""
     with Netlink.open() as pod:
-        index = addressing.index_of(pod, call.netns, call.ifname)
+        index, mac = addressing.index_and_mac(pod, call.netns, call.ifname)
         waits = addressing.put(pod, index, call.ifname, result)
         if not waits:
             pod.change_all(_swaps(index, call.ifname, hops))
-        return pod.mac(call.ifname) or "", waits
+        return mac, waits
 
 
 def route_pod(call: Call, hops: Sequence[Hop]) -> None:
