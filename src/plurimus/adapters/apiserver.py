@@ -3,8 +3,8 @@
 All requests may be sent twice without harm, so what fails in passing (a connection that broke, an overloaded
 server, a certificate that is being replaced) is tried again until the deadline.
 
-aiohttp is imported with the first request: it is half of what a process takes that lives for one CNI call, and
-such a process speaks by `adapters.oneshot` instead.
+The connections are imported with the first request: a process that lives for one CNI call speaks by
+`adapters.oneshot` instead.
 
 Kubernetes: "API Concepts"; spec sections 2.8 and 6.2, with S13 fixed: deadlines are seconds.
 """
@@ -14,28 +14,35 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
-from plurimus.adapters import apisocket
 from plurimus.adapters.credentials import Credentials
 from plurimus.adapters.kubeconfig import Access
 from plurimus.cni.errors import ClusterError
+from plurimus.version import VERSION
 
 if TYPE_CHECKING:
-    import aiohttp
+    from plurimus.adapters.apipool import Pool
+    from plurimus.adapters.http1 import Connection
 
 T = TypeVar("T")
 
+_NAME = f"plurimus/{VERSION}"
+_IN_PATHS = "/%:@!$&'()*+,;="
 _PASSING = (429, 500, 502, 503, 504)
 _FIRST_PAUSE, _MOST_PAUSE = 0.1, 1.0
 _MOST_RETRY_AFTER = 60.0
 _MOST_EVENT = 8 * 2**20
 """Bytes of one watch event; etcd stores no object above 1.5 MiB."""
+_SILENCE = 30
+"""Seconds after its time limit that a watch may say nothing; of a server that is gone, the socket tells."""
 
 
 class ApiError(ClusterError):
@@ -65,6 +72,18 @@ class Answer:
     retry_after: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who asks: the headers that say so, and the TLS context, None for plain HTTP.
+
+    `server_name` is whom the server's certificate must be for, where that is not its address.
+    """
+
+    headers: dict[str, str]
+    tls: ssl.SSLContext | None
+    server_name: str = ""
+
+
 class _Status(msgspec.Struct, frozen=True):
     """The API's own error object."""
 
@@ -80,13 +99,13 @@ class ApiServer:
         self.server = access.server
         self.timeout = timeout
         self._credentials = Credentials(access)
-        self._server_name = access.server_name or None
-        self._session: aiohttp.ClientSession | None = None
+        self._server_name = access.server_name
+        self._pool: Pool | None = None
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
 
     async def get(self, path: str, into: type[T], params: Mapping[str, str] | None = None) -> T | None:
         """The object or list at `path`; None when the server says that it does not exist.
@@ -132,39 +151,33 @@ class ApiServer:
         """
         what = f"WATCH {path}"
         params = {**params, "watch": "true", "timeoutSeconds": str(seconds)}
-        response = await self._begin(what, path, params, seconds)
+        pool = self._connections()
+        connection = await self._begin(what, pool, path, params)
         try:
-            yield _lines(what, response.content)
+            yield _lines(what, connection, seconds + _SILENCE)
         finally:
-            # nothing is lost; with a farewell, the connection would be there for as long as the server takes to answer
-            transport = _transport(response)
-            if transport is not None:
-                transport.abort()
-            response.close()
+            pool.release(connection)  # nothing is lost
 
-    async def _begin(self, what: str, path: str, params: Mapping[str, str], seconds: int) -> aiohttp.ClientResponse:
-        """The answer of which the server has sent the head."""
-        import aiohttp
-
-        # one that goes silent is noticed after its own time limit; one that is gone, by the socket
-        timeout = aiohttp.ClientTimeout(total=None, sock_read=seconds + 30)
+    async def _begin(self, what: str, pool: Pool, path: str, params: Mapping[str, str]) -> Connection:
+        """The connection on which the server has agreed."""
         try:
             async with asyncio.timeout(self.timeout):
                 identity = await self._identity()
-                response = await self._open().request(
-                    "GET", self.server + path, params=params, timeout=timeout, **identity
-                )
-                if response.status == 200:
-                    return response
-                async with response:
-                    body = await response.read()
+                try:
+                    connection, head = await pool.begin("GET", self._target(path, params), identity)
+                    if head.status == 200:
+                        return connection
+                    try:
+                        answer = Answer(head.status, await connection.body(), head.header("retry-after"))
+                    finally:
+                        pool.release(connection)
+                except (OSError, ValueError) as error:
+                    raise ClusterError(f"{what}: {_words(error)}") from error
         except TimeoutError as error:
             raise ClusterError(f"{what}: no answer of the API server in {self.timeout:g} s") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise ClusterError(f"{what}: {_words(error)}") from error
-        if response.status == 401:
+        if answer.status == 401:
             self._credentials.forget()
-        raise _refusal(what, Answer(response.status, body, response.headers.get("Retry-After", "")))
+        raise _refusal(what, answer)
 
     async def _persist(self, method: str, path: str, **options: Any) -> bytes:
         pause = _FIRST_PAUSE
@@ -198,7 +211,7 @@ class ApiServer:
         for attempt in (1, 2):
             identity = await self._identity()
             if content_type:
-                identity["headers"]["Content-Type"] = content_type
+                identity.headers["Content-Type"] = content_type
             try:
                 answer = await self._send(method, path, params, data, identity)
             except (OSError, ValueError) as error:
@@ -212,38 +225,28 @@ class ApiServer:
         raise _refusal(what, answer)
 
     async def _send(
-        self, method: str, path: str, params: Mapping[str, str] | None, data: bytes | None, identity: dict[str, Any]
+        self, method: str, path: str, params: Mapping[str, str] | None, data: bytes | None, identity: Identity
     ) -> Answer:
         """One try of one request; OSError or ValueError say that there was no answer."""
-        import aiohttp
+        head, body = await self._connections().ask(method, self._target(path, params), identity, data)
+        return Answer(head.status, body, head.header("retry-after"))
 
-        try:
-            async with self._open().request(
-                method, self.server + path, params=params, data=data, **identity
-            ) as response:
-                return Answer(response.status, await response.read(), response.headers.get("Retry-After", ""))
-        except aiohttp.ClientError as error:
-            raise ConnectionError(_words(error)) from error
+    def _target(self, path: str, params: Mapping[str, str] | None) -> str:
+        """What is asked for, as it stands in the request; what is escaped in `path` stays so."""
+        query = f"?{urlencode(params)}" if params else ""
+        return f"{urlsplit(self.server).path}{quote(path, safe=_IN_PATHS)}{query}"
 
-    async def _identity(self) -> dict[str, Any]:
-        """What goes with every request: the current header and TLS context."""
+    async def _identity(self) -> Identity:
+        """What goes with every request now."""
         headers, tls = await self._credentials.current()
-        headers = {"Accept": "application/json", **headers}
-        return {"headers": headers} if tls is None else {
-            "headers": headers, "ssl": tls, "server_hostname": self._server_name
-        }  # fmt: skip
+        return Identity({"Accept": "application/json", "User-Agent": _NAME, **headers}, tls, self._server_name)
 
-    def _open(self) -> aiohttp.ClientSession:
-        import aiohttp
+    def _connections(self) -> Pool:
+        from plurimus.adapters.apipool import Pool
 
-        if self._session is None:
-            # the deadlines are ours; cookies are not the API's
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(keepalive_timeout=apisocket.IDLE, socket_factory=apisocket.make),
-                timeout=aiohttp.ClientTimeout(total=None),
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
-        return self._session
+        if self._pool is None:
+            self._pool = Pool(self.server)
+        return self._pool
 
 
 def _refusal(what: str, answer: Answer) -> ApiError:
@@ -263,11 +266,6 @@ def _seconds(text: str) -> float:
     return min(max(seconds, 0.0), _MOST_RETRY_AFTER) if math.isfinite(seconds) else 0.0
 
 
-def _transport(response: aiohttp.ClientResponse) -> asyncio.Transport | None:
-    """None once the answer is over: the connection may serve another request."""
-    return response.connection.transport if response.connection else None
-
-
 def _decoded(what: str, body: bytes, into: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=into)
@@ -275,20 +273,22 @@ def _decoded(what: str, body: bytes, into: type[T]) -> T:
         raise ClusterError(f"{what}: the answer is not what was asked for: {error}") from error
 
 
-async def _lines(what: str, stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    import aiohttp
-
+async def _lines(what: str, connection: Connection, silence: float) -> AsyncIterator[bytes]:
     rest = b""
     try:
-        async for chunk in stream.iter_any():
+        while True:
+            async with asyncio.timeout(silence):
+                chunk = await connection.chunk()
+            if not chunk:
+                return
             *whole, rest = (rest + chunk).split(b"\n")
             for line in whole:
                 if line.strip():
                     yield line
             if len(rest) > _MOST_EVENT:
                 raise ClusterError(f"{what}: an event of more than {_MOST_EVENT} bytes")
-    except (aiohttp.ClientError, OSError) as error:
-        raise ClusterError(f"{what}: {_words(error)}") from error
+    except OSError as error:
+        raise ClusterError(f"{what}: {str(error) or f'nothing came in {silence:g} s'}") from error
 
 
 def _words(error: Exception) -> str:

@@ -6,8 +6,7 @@ import asyncio
 from http import HTTPStatus
 from pathlib import Path
 
-import aiohttp
-
+from plurimus.adapters.http1 import Connection
 from plurimus.cni.errors import ClusterError
 
 
@@ -38,13 +37,18 @@ async def fetch(socket: Path, path: str, *, method: str = "GET", timeout: float)
         ClusterError: nobody answers.
     """
     try:
-        async with (
-            asyncio.timeout(timeout),
-            aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket))) as session,
-            session.request(method, f"http://node{path}") as answer,
-        ):
-            return answer.status, await answer.read()
-    except TimeoutError as error:
-        raise ClusterError(f"{socket}: no answer in {timeout:g} s") from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise ClusterError(f"{socket}: {error.strerror if isinstance(error, OSError) else error}") from error
+        async with asyncio.timeout(timeout):
+            _, connection = await asyncio.get_running_loop().create_unix_connection(Connection, str(socket))
+            try:
+                head = await connection.ask(method, path, [("Host", "node")], None)
+                return head.status, await connection.body()
+            finally:
+                connection.abort()
+    except OSError as error:
+        raise ClusterError(f"{socket}: {_words(error, timeout)}") from error
+
+
+def _words(error: OSError, timeout: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer in {timeout:g} s"
+    return error.strerror or str(error)

@@ -11,10 +11,9 @@ import http.client
 import socket
 import ssl
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
-from plurimus.adapters.apiserver import Answer, ApiServer
+from plurimus.adapters.apiserver import Answer, ApiServer, Identity
 from plurimus.adapters.kubeconfig import Access
 
 
@@ -31,14 +30,12 @@ class OneShotApi(ApiServer):
         self._drop()
 
     async def _send(
-        self, method: str, path: str, params: Mapping[str, str] | None, data: bytes | None, identity: dict[str, Any]
+        self, method: str, path: str, params: Mapping[str, str] | None, data: bytes | None, identity: Identity
     ) -> Answer:
-        target = f"{urlsplit(self.server).path}{path}{'?' + urlencode(params) if params else ''}"
+        target = self._target(path, params)
         async with self._one:
             connection = self._connected(identity)
-            asking = asyncio.ensure_future(
-                asyncio.to_thread(_ask, connection, method, target, data, identity["headers"])
-            )
+            asking = asyncio.ensure_future(asyncio.to_thread(_ask, connection, method, target, data, identity.headers))
             try:
                 answer = await asyncio.shield(asking)
             except asyncio.CancelledError:
@@ -54,9 +51,9 @@ class OneShotApi(ApiServer):
                 raise
         return answer
 
-    def _connected(self, identity: Mapping[str, Any]) -> http.client.HTTPConnection:
+    def _connected(self, identity: Identity) -> http.client.HTTPConnection:
         """The connection there is, or a new one where the identity's certificate is another."""
-        tls: ssl.SSLContext | None = identity.get("ssl")
+        tls = identity.tls
         if self._connection is None or tls is not self._tls:
             self._drop()
             place = urlsplit(self.server)
@@ -65,7 +62,7 @@ class OneShotApi(ApiServer):
             self._connection = (
                 http.client.HTTPConnection(host, port, timeout=self.timeout)
                 if tls is None
-                else _Secure(host, port, tls, identity.get("server_hostname"), self.timeout)
+                else _Secure(host, port, tls, identity.server_name, self.timeout)
             )
         return self._connection
 
@@ -83,7 +80,7 @@ class _Secure(http.client.HTTPConnection):
 
     default_port = http.client.HTTPS_PORT
 
-    def __init__(self, host: str, port: int | None, tls: ssl.SSLContext, name: str | None, timeout: float) -> None:
+    def __init__(self, host: str, port: int | None, tls: ssl.SSLContext, name: str, timeout: float) -> None:
         super().__init__(host, port, timeout=timeout)
         self._tls, self._name = tls, name or host
 

@@ -162,6 +162,15 @@ async def test_a_server_with_an_ipv6_address_or_a_path() -> None:
         assert server.seen[0].path == f"/k8s/clusters/c-1{PATH}"
 
 
+async def test_a_name_of_any_letters_is_asked_for_under_that_name() -> None:
+    """Nobody can have an object of such a name; the server is to say so."""
+    async with serving(status(404, "NotFound")) as server, client(server) as api:
+        for path in ("/x/a b?c#d", "/x/\u00e4", "/x/a%2Fb", "/x/a\r\nb"):
+            assert await api.get(path, Named, {"limit": "1"}) is None
+        assert [seen.path for seen in server.seen] == ["/x/a%20b%3Fc%23d", "/x/%C3%A4", "/x/a%2Fb", "/x/a%0D%0Ab"]
+        assert {tuple(seen.query.items()) for seen in server.seen} == {(("limit", "1"),)}
+
+
 def tls_for(authority: trustme.CA, host: str) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(host).configure_cert(context)
@@ -205,7 +214,7 @@ async def test_events_come_whole_however_the_stream_is_cut_into_pieces() -> None
 async def test_a_watch_that_breaks_or_is_refused_is_an_error_of_the_cluster() -> None:
     answers = [
         (Stream([{"type": "A"}], "break"), "WATCH"),
-        (Break(), "Server disconnected"),
+        (Break(), "the server closed the connection"),
         (Silence(), "no answer of the API server in 0.5 s"),
         (status(410, "Expired", "too old"), "410 Expired: too old"),
         (Stream([b"x" * 2**20] * 9, "end"), "an event of more than 8388608 bytes"),

@@ -1,0 +1,167 @@
+"""Connections to the API server: kept, shared by nobody, given up, replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+
+import pytest
+import trustme
+
+from plurimus.adapters.apiserver import Identity
+
+from .peers import OK, Peer, always, ask, serving
+
+
+async def test_one_connection_serves_one_request_after_another() -> None:
+    async with serving(always) as (peers, pool):
+        assert [await ask(pool) for _ in range(3)] == [b"ok"] * 3
+        assert len(peers.all) == 1
+
+
+async def test_what_is_sent_is_what_was_wanted() -> None:
+    heard: list[bytes] = []
+
+    async def listen(peer: Peer) -> None:
+        heard.append(await peer.heard())
+        await peer.say(OK)
+
+    async with serving(listen) as (peers, pool):
+        await pool.ask("PATCH", "/a%20b?c=d", Identity({"Content-Type": "x/y"}, None), b'{"a": 1}')
+        (port,) = {peer.writer.get_extra_info("sockname")[1] for peer in peers.all}
+    head, _, body = heard[0].partition(b"\r\n\r\n")
+    assert body == b'{"a": 1}'
+    assert head.split(b"\r\n") == [
+        b"PATCH /a%20b?c=d HTTP/1.1",
+        f"Host: 127.0.0.1:{port}".encode(),
+        b"Content-Type: x/y",
+        b"Content-Length: 8",
+    ]
+
+
+async def test_requests_at_the_same_time_have_a_connection_each() -> None:
+    together = asyncio.Barrier(3)
+
+    async def meet(peer: Peer) -> None:
+        await peer.heard()
+        await together.wait()
+        await peer.say(OK)
+        await always(peer)
+
+    async with serving(meet) as (peers, pool):
+        assert await asyncio.gather(*(ask(pool) for _ in range(3))) == [b"ok"] * 3
+        assert len(peers.all) == 3
+        assert await ask(pool) == b"ok"
+        assert len(peers.all) == 3
+
+
+async def test_a_request_that_meets_the_end_of_a_kept_connection_goes_to_another_one() -> None:
+    """The server may close while the request is on its way."""
+
+    async def twice(peer: Peer) -> None:
+        await peer.heard()
+        await peer.say(OK)
+        await peer.heard()  # and it closes in the place of an answer
+
+    async with serving(twice) as (peers, pool):
+        assert [await ask(pool, method=method) for method in ("GET", "PATCH", "POST")] == [b"ok"] * 3
+        assert len(peers.all) == 3
+
+
+async def test_a_connection_that_has_just_been_made_is_not_tried_again() -> None:
+    """`ApiServer` does that, with pauses."""
+
+    async def close(peer: Peer) -> None:
+        await peer.heard()
+
+    async with serving(close) as (peers, pool):
+        with pytest.raises(ConnectionError, match="the server closed the connection"):
+            await ask(pool)
+        assert len(peers.all) == 1
+
+
+async def test_a_connection_on_which_something_comes_unasked_is_ended() -> None:
+    async def twice(peer: Peer) -> None:
+        await peer.heard()
+        await peer.say(OK)
+        await peer.say(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+        await peer.ended()
+
+    async with serving(twice) as (peers, pool):
+        assert await ask(pool) == b"ok"
+        while not peers.all[0].reader.at_eof():
+            await asyncio.sleep(0)
+        assert await ask(pool) == b"ok"
+        assert len(peers.all) == 2
+
+
+async def test_a_request_that_is_cancelled_ends_its_connection() -> None:
+    """Its answer must not be the next request's."""
+    reached, ended = asyncio.Event(), asyncio.Event()
+
+    async def wait(peer: Peer) -> None:
+        await peer.heard()
+        reached.set()
+        await peer.ended()
+        ended.set()
+
+    async with serving(wait) as (_, pool):
+        asking = asyncio.create_task(ask(pool))
+        await reached.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await ended.wait()
+
+
+async def test_closing_ends_connections_that_wait_for_an_answer() -> None:
+    reached = asyncio.Event()
+
+    async def wait(peer: Peer) -> None:
+        await peer.heard()
+        reached.set()
+        await peer.ended()
+
+    async with serving(wait) as (_, pool):
+        asking = asyncio.create_task(ask(pool))
+        await reached.wait()
+        await pool.close()
+        with pytest.raises(ConnectionError):
+            await asking
+
+
+async def test_another_identity_has_another_connection() -> None:
+    """The old certificate goes with its connections."""
+    authority = trustme.CA()
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("name").configure_cert(server)
+    old, new = (ssl.create_default_context(cadata=authority.cert_pem.bytes().decode()) for _ in range(2))
+    async with serving(always, server) as (peers, pool):
+        for context in (old, old, new, new):
+            assert await ask(pool, Identity({}, context, "name")) == b"ok"
+        assert len(peers.all) == 2
+        await peers.over[0].wait()
+
+
+async def test_an_address_nobody_listens_on_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server with several addresses: the first that answers is taken, and all refusing is an error."""
+    async with serving(always) as (_, pool):
+        deaf = socket.create_server(("127.0.0.1", 0))
+        nowhere = deaf.getsockname()
+        deaf.close()
+        here = ("127.0.0.1", pool._port)
+        loop = asyncio.get_running_loop()
+        for places in ([nowhere, here], [nowhere]):
+            found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", place) for place in places]
+
+            async def resolve(*_: object, found: object = found, **__: object) -> object:
+                return found
+
+            monkeypatch.setattr(loop, "getaddrinfo", resolve)
+            if here in places:
+                assert await ask(pool) == b"ok"
+                await pool.close()
+            else:
+                with pytest.raises(ConnectionRefusedError):
+                    await ask(pool)
