@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from plurimus.cli import lean, leanhttp  # noqa: F401 - before all that logs, and before aiohttp
+from plurimus.cli import lean  # noqa: F401 - before all that logs
 from plurimus.cni.errors import ConfigError
 from plurimus.core.config import parse
 from plurimus.node import daemon as node

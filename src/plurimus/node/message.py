@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -19,11 +21,21 @@ from plurimus.cni.errors import Code, PlurimusError, RequestError, encode_error
 from plurimus.core.ports import Spool
 from plurimus.node.context import Outcome, Request
 
-if TYPE_CHECKING:
-    from aiohttp import web
-
 OUR_SHIM = "Plurimus-Shim"
 EXIT_CODE = "Plurimus-Exit"
+MOST_BODY = 32 * 2**20
+"""Bytes of a request."""
+_JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is sent back; `keep` says that another request may come on the same connection."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    keep: bool = False
 
 
 class InterfaceAttributes(msgspec.Struct, frozen=True, rename="kebab"):
@@ -40,12 +52,14 @@ class _Body(msgspec.Struct, frozen=True, rename="camel"):
     interface_attributes: InterfaceAttributes | None = None
 
 
-def decode(body: bytes) -> tuple[Request, InterfaceAttributes]:
-    """A request body.
+def decode(body: bytes | None) -> tuple[Request, InterfaceAttributes]:
+    """A request body; None stands for one that is too long.
 
     Raises:
         RequestError: code 6.
     """
+    if body is None:
+        raise RequestError(f"the request body is longer than {MOST_BODY} bytes", code=Code.DECODING_FAILURE)
     try:
         parsed = gojson.convert(gojson.decode(body), _Body)
         stdin = base64.b64decode(parsed.config, validate=True)
@@ -59,22 +73,26 @@ def spooled(request: Request, spool: Spool) -> Request:
     return Request({**request.env, "CNI_COMMAND": "DEL"}, request.stdin, spool)
 
 
-def answer(outcome: Outcome, *, ours: bool) -> web.Response:
+def answer(outcome: Outcome, *, ours: bool) -> Answer:
     """The answer to a request that succeeded."""
-    from aiohttp import web
-
     if ours:
         stdout = result.encode(outcome.result, outcome.cni_version) if outcome.result else b""
-        return web.Response(body=stdout, headers={EXIT_CODE: "0"}, content_type="application/json")
+        return Answer(body=stdout, headers=_JSON | {EXIT_CODE: "0"})
     if outcome.result is None:
-        return web.Response()
-    body = {"Result": result.dump(outcome.result, version.CURRENT)}
-    return web.Response(body=msgspec.json.encode(body), content_type="application/json")
+        return Answer()
+    return document({"Result": result.dump(outcome.result, version.CURRENT)})
 
 
-def refusal(error: PlurimusError, *, ours: bool) -> web.Response:
+def refusal(error: PlurimusError, *, ours: bool) -> Answer:
     """The answer to a request that failed: the error object, which travels to the runtime as it is (S20)."""
-    from aiohttp import web
+    return Answer(400, encode_error(error), _JSON | ({EXIT_CODE: "1"} if ours else {}))
 
-    headers = {EXIT_CODE: "1"} if ours else {}
-    return web.Response(status=400, body=encode_error(error), headers=headers, content_type="application/json")
+
+def document(content: Any) -> Answer:
+    """An answer in JSON."""
+    return Answer(body=msgspec.json.encode(content), headers=_JSON)
+
+
+def text(status: int, words: str, **headers: str) -> Answer:
+    """An answer for people."""
+    return Answer(status, words.encode(), {"Content-Type": "text/plain; charset=utf-8", **headers})

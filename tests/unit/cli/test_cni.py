@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-NEEDED_BY_OTHERS = {"aiohttp", "yaml", "click", "rich", "http.client", "plurimus.node.daemon", "plurimus.node.server"}
+NEEDED_BY_OTHERS = {"h11", "yaml", "click", "rich", "http.client", "plurimus.node.daemon", "plurimus.node.server"}
 
 
 def imported(*modules: str) -> set[str]:

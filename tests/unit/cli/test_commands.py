@@ -115,13 +115,13 @@ def test_the_daemon_names_the_file_it_cannot_read(tmp_path: Path) -> None:
 def test_the_daemon_carries_no_tables() -> None:
     """Its memory is part of the product."""
     loaded = imported("from plurimus.cli.main import root; root(['daemon', '--help'], standalone_mode=False)")
-    assert "aiohttp" in loaded
-    assert not loaded & {"rich", "pygments", "markdown_it"}
+    assert "h11" in loaded
+    assert not loaded & {"rich", "pygments", "markdown_it", "aiohttp"}
 
 
 def test_the_version_needs_neither_daemon_nor_tables() -> None:
     loaded = imported("from plurimus.cli.main import root; root(['version'], standalone_mode=False)")
-    assert not loaded & {"rich", "aiohttp", "yaml", "structlog", "asyncio"}
+    assert not loaded & {"rich", "h11", "yaml", "structlog", "asyncio"}
 
 
 def test_a_row_is_a_line_where_it_is_no_terminal_however_long() -> None:

@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 import pytest
-from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,11 +22,6 @@ RESULT = Result("0.4.0", (Interface("eth0", sandbox="/run/netns/<pod>"),), (IPCo
 
 def body(**keys: Any) -> bytes:
     return json.dumps(keys).encode()
-
-
-def content(answer: web.Response) -> bytes:
-    assert isinstance(answer.body, bytes | None)
-    return answer.body or b""
 
 
 def test_a_request_has_the_variables_and_the_configuration() -> None:
@@ -100,17 +94,17 @@ def test_any_body_is_a_request_or_refused(text: bytes) -> None:
 def test_our_shim_gets_the_exact_output() -> None:
     """F60: the version asked for, four blanks, no newline at the end, `<` and `>` escaped."""
     answer = message.answer(Outcome(RESULT, "1.0.0"), ours=True)
-    assert content(answer).startswith(b'{\n    "cniVersion": "1.0.0",\n    "interfaces": [')
-    assert content(answer).endswith(b"}")
-    assert b"\\u003cpod\\u003e" in content(answer)
+    assert answer.body.startswith(b'{\n    "cniVersion": "1.0.0",\n    "interfaces": [')
+    assert answer.body.endswith(b"}")
+    assert b"\\u003cpod\\u003e" in answer.body
     assert (answer.status, answer.headers[message.EXIT_CODE]) == (200, "0")
 
 
 def test_the_shim_of_multus_gets_1_1_0_under_result() -> None:
     """F60."""
     answer = message.answer(Outcome(RESULT, "0.3.1"), ours=False)
-    assert json.loads(content(answer))["Result"]["cniVersion"] == "1.1.0"
-    assert answer.content_type == "application/json"
+    assert json.loads(answer.body)["Result"]["cniVersion"] == "1.1.0"
+    assert answer.headers["Content-Type"] == "application/json"
     assert message.EXIT_CODE not in answer.headers
 
 
@@ -118,7 +112,7 @@ def test_the_shim_of_multus_gets_1_1_0_under_result() -> None:
 def test_without_a_result_the_body_is_empty(ours: bool) -> None:
     """F60."""
     answer = message.answer(Outcome(), ours=ours)
-    assert (answer.status, content(answer)) == (200, b"")
+    assert (answer.status, answer.body) == (200, b"")
     assert answer.headers.get(message.EXIT_CODE) == ("0" if ours else None)
 
 
@@ -127,6 +121,6 @@ def test_a_refusal_is_the_error_object(ours: bool) -> None:
     """S20: 400, as the daemon of Multus answers; details only where there are any."""
     answer = message.refusal(AttachmentError("no uplink", details="eth9", code=50), ours=ours)
     assert answer.status == 400
-    assert json.loads(content(answer)) == {"code": 50, "msg": "no uplink", "details": "eth9"}
+    assert json.loads(answer.body) == {"code": 50, "msg": "no uplink", "details": "eth9"}
     assert answer.headers.get(message.EXIT_CODE) == ("1" if ours else None)
-    assert "details" not in json.loads(content(message.refusal(AttachmentError("x"), ours=ours)))
+    assert "details" not in json.loads(message.refusal(AttachmentError("x"), ours=ours).body)

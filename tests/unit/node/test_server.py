@@ -222,8 +222,8 @@ async def test_nobody_but_root_is_listened_to() -> None:
     server = Server(node.requests, draining=1)
     await server.start(listener)
     try:
-        assert (await asyncio.to_thread(_ask_as, 0, name)).startswith(b"HTTP/1.0 200")
-        assert (await asyncio.to_thread(_ask_as, _NOBODY, name)).startswith(b"HTTP/1.0 403")
+        assert (await asyncio.to_thread(_ask_as, 0, name)).startswith(b"HTTP/1.1 200")
+        assert (await asyncio.to_thread(_ask_as, _NOBODY, name)).startswith(b"HTTP/1.1 403")
     finally:
         await server.stop()
 

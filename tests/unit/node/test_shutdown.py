@@ -8,6 +8,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from plurimus.node.message import OUR_SHIM
+
 from .test_server import serving
 
 
@@ -95,3 +97,12 @@ async def test_an_idle_server_ends_at_once(tmp_path: Path) -> None:
         await asyncio.wait_for(served.server.stop(), 20)
         with pytest.raises(aiohttp.ClientError):
             await served.ask("GET", "/readyz")
+
+
+async def test_a_connection_kept_for_our_shim_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """F84: its probe was answered, and its request has not come."""
+    async with serving(tmp_path) as served:
+        async with served.client.get("http://plurimus/readyz", headers={OUR_SHIM: "1"}) as answer:
+            assert answer.status == 200
+        await asyncio.wait_for(served.server.stop(), 20)
+        assert served.server._connections == set()

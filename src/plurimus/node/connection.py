@@ -1,0 +1,172 @@
+"""HTTP/1.1 as a server on one connection: requests that are whole go to a handler, one after the other.
+
+Everything has its bound: the length of a head (h11's) and of a body, the time a request takes to come and an answer
+to go, and the silence before a first and between two requests.
+
+RFC 9110, RFC 9112; spec section 7.1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import cast
+
+import h11
+import structlog
+
+from plurimus.node.message import MOST_BODY, Answer, text
+
+_UNDER_WAY = 30.0
+"""Seconds for one request to come, and for one answer to go."""
+_SILENCE = 5.0
+"""Seconds that may pass between a shim's probe and its request."""
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request; its headers' names are in lower case, its body is None where that is longer than `MOST_BODY`."""
+
+    method: str
+    path: str
+    headers: dict[bytes, bytes]
+    body: bytes | None
+
+
+Handle = Callable[[Asked], Awaitable[Answer]]
+
+
+class Connection(asyncio.Protocol):
+    """One connection, in `open_ones` as long as it is there; `under_way` is seconds.
+
+    A request that is served is served to its end, also when the client has gone.
+    """
+
+    def __init__(self, handle: Handle, open_ones: set[Connection], *, under_way: float = _UNDER_WAY) -> None:
+        self._handle = handle
+        self._open_ones = open_ones
+        self._under_way = under_way
+        self._http = h11.Connection(h11.SERVER)
+        self._head: h11.Request | None = None
+        self._body = bytearray()
+        self._length = 0
+        self._serving: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._open_ones.add(self)
+        self._within(self._under_way)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._open_ones.discard(self)
+        self._in_time()
+
+    def end_if_idle(self) -> None:
+        """Close it, unless an answer is on its way."""
+        if self._serving is None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        self._http.receive_data(data)
+        if self._serving is None:
+            self._advance()
+        else:
+            self._transport.pause_reading()  # the next request has its turn behind this one's answer
+
+    def eof_received(self) -> bool:
+        self._http.receive_data(b"")
+        if self._serving is None:
+            self._advance()
+        return True  # who has said all may still listen
+
+    def _advance(self) -> None:
+        """Take what has come; begin with a request that is whole."""
+        try:
+            while self._serving is None and self._take(self._http.next_event()):
+                pass
+        except h11.RemoteProtocolError as error:
+            self._answer(text(error.error_status_hint, f"{error}\n"))
+
+    def _take(self, event: object) -> bool:
+        """Whether to look for the next event."""
+        if isinstance(event, h11.Request):
+            self._head, self._body, self._length = event, bytearray(), 0
+            self._within(self._under_way)
+            return self._is_root()
+        if isinstance(event, h11.Data):
+            self._length += len(event.data)
+            if self._length > MOST_BODY:
+                self._body.clear()  # what is left is read all the same: only then would a client listen
+            else:
+                self._body += event.data
+            return True
+        if isinstance(event, h11.EndOfMessage):
+            self._in_time()
+            self._serving = asyncio.get_running_loop().create_task(self._serve())
+        elif isinstance(event, h11.ConnectionClosed):
+            self._transport.close()
+        elif self._http.they_are_waiting_for_100_continue:
+            self._transport.write(self._http.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
+        return False
+
+    def _is_root(self) -> bool:
+        """The socket's mode keeps others out; its peer's user ID is asked all the same."""
+        peer = self._transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        _, user, _ = struct.unpack("3i", peer)
+        if user != 0:
+            _log.warning("refused a connection", user=user)
+            self._answer(text(403, "only root may use this socket\n"))
+        return bool(user == 0)
+
+    async def _serve(self) -> None:
+        head = self._head
+        assert head is not None
+        body = None if self._length > MOST_BODY else bytes(self._body)
+        self._body.clear()
+        path = head.target.partition(b"?")[0].decode("ascii")
+        try:
+            answer = await self._handle(Asked(head.method.decode("ascii"), path, dict(head.headers), body))
+        except BaseException:
+            self._transport.abort()  # no answer is better than a wrong one
+            raise
+        self._serving = None
+        self._answer(answer)
+
+    def _answer(self, answer: Answer) -> None:
+        """Send it; then close, or wait for the next request where `answer` allows one."""
+        if self._transport.is_closing():
+            return
+        keep = answer.keep
+        headers = [*answer.headers.items(), ("Content-Length", str(len(answer.body)))]
+        headers.append(("Connection", "keep-alive" if keep else "close"))
+        pieces = [self._http.send(h11.Response(status_code=answer.status, headers=headers))]
+        if answer.body and not (self._head and self._head.method == b"HEAD"):
+            pieces.append(self._http.send(h11.Data(data=answer.body)))
+        pieces.append(self._http.send(h11.EndOfMessage()))
+        self._transport.write(b"".join(piece for piece in pieces if piece))
+        self._head = None
+        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
+            self._http.start_next_cycle()
+            self._within(_SILENCE)
+            self._transport.resume_reading()
+            self._advance()
+        else:
+            self._within(self._under_way)
+            self._transport.close()
+
+    def _within(self, seconds: float) -> None:
+        """End the connection where nothing of what is waited for has come in time."""
+        self._in_time()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._transport.abort)
+
+    def _in_time(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
