@@ -21,6 +21,7 @@ from plurimus.adapters.visitors import Turns, Visitors
 from plurimus.adapters.workers import in_thread, in_turn
 
 from .pods import PEER, POD, two_interfaces
+from .process import eventually
 
 pytestmark = pytest.mark.usefixtures("root")
 T = TypeVar("T")
@@ -171,11 +172,29 @@ def test_a_thread_that_cannot_go_back_says_so_and_does_no_other_work_before_it_i
         start(visitors, lose).result()
     after = start(visitors, here)
     assert not after.done()
+    give_back(home)
+    assert after.result() == here()
+
+
+def test_short_work_behind_a_thread_that_cannot_go_back_is_done_by_others() -> None:
+    turns = Turns(Visitors())
+    before = namespaces()
+    start(turns, here).result()
+    (home,) = namespaces() - before
+    with pytest.raises(NamespaceError, match="cannot be left"):
+        start(turns, lambda: netns.visit(POD, lambda: os.close(home))).result()
+    after = start(turns, here)
+    eventually(lambda: not turns.relieve(), turns.relieve)
+    assert after.result(60) == here()
+    give_back(home)
+
+
+def give_back(home: int) -> None:
+    """Open the process's own namespace again, by the number that a thread knows it by."""
     own = netns.open_namespace("/proc/self/ns/net")
     if own != home:  # the kernel gives the lowest number that is free
         os.dup2(own, home, inheritable=False)
         os.close(own)
-    assert after.result() == here()
 
 
 def test_work_is_done_also_where_no_descriptor_is_left_for_its_thread() -> None:

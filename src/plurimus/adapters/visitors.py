@@ -184,6 +184,7 @@ class Turns:
         if job is not None:  # else others have done it
             self._since = time.monotonic()
             job()
+            _find_home()  # which may take long, too
             self._since = None
 
     def _next(self) -> Callable[[], None] | None:
