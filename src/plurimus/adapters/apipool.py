@@ -63,15 +63,25 @@ class Pool:
             ValueError: the request cannot be sent.
         """
         headers = [("Host", self._authority), *identity.headers.items()]
-        while True:
-            kept = self._kept(identity.tls)
-            connection = kept or await self._connect(identity.tls, identity.server_name)
+        kept = self._kept(identity.tls)
+        if kept is not None:
             try:
-                return connection, await connection.ask(method, target, headers, body)
-            except BaseException as error:
-                connection.abort()
-                if kept is None or not isinstance(error, OSError):
+                return kept, await kept.ask(method, target, headers, body)
+            except OSError:
+                kept.abort()
+                if self._closed:
                     raise
+                for other in self._idle:  # they are as old, and each would take as long to be found dead
+                    other.abort()
+            except BaseException:
+                kept.abort()
+                raise
+        connection = await self._connect(identity.tls, identity.server_name)
+        try:
+            return connection, await connection.ask(method, target, headers, body)
+        except BaseException:
+            connection.abort()
+            raise
 
     def release(self, connection: Connection) -> None:
         """Keep the connection, or end it where its answer is not whole."""
@@ -100,6 +110,7 @@ class Pool:
             await loop.create_connection(lambda: connection, sock=socket, ssl=tls, server_hostname=name)
         except BaseException:
             self._all.discard(connection)
+            connection.abort()  # or the loop, which may say farewell to the server first, watches what is closed below
             socket.close()
             raise
         return connection

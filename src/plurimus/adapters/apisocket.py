@@ -34,7 +34,10 @@ async def connect(host: str, port: int) -> socket.socket:
         OSError: none does; the error is the first address'.
     """
     loop = asyncio.get_running_loop()
-    left = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:  # an address by itself needs no look-up, which takes one of the threads that write files, too
+        left = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        left = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     trying: set[asyncio.Task[socket.socket]] = set()
     failed: list[BaseException] = []
     try:

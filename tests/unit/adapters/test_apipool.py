@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import threading
+import time
+from contextlib import suppress
 
 import pytest
 import trustme
 
+from plurimus.adapters.apipool import Pool
 from plurimus.adapters.apiserver import Identity
 
 from .peers import OK, Peer, always, ask, serving
@@ -131,6 +135,79 @@ async def test_closing_ends_connections_that_wait_for_an_answer() -> None:
             await asking
 
 
+async def test_a_pool_that_is_closed_sends_nothing_a_second_time() -> None:
+    reached = asyncio.Event()
+
+    async def twice(peer: Peer) -> None:
+        await peer.heard()
+        await peer.say(OK)
+        await peer.heard()
+        reached.set()
+        await peer.ended()
+
+    async with serving(twice) as (peers, pool):
+        assert await ask(pool) == b"ok"
+        asking = asyncio.create_task(ask(pool))
+        await reached.wait()
+        await pool.close()
+        with pytest.raises(ConnectionError):
+            await asking
+        assert len(peers.all) == 1
+
+
+async def test_after_one_kept_connection_that_is_dead_no_other_is_tried() -> None:
+    """Each would take its time to be found dead."""
+    together, asked = asyncio.Barrier(3), 0
+
+    async def once(peer: Peer) -> None:
+        nonlocal asked
+        await peer.heard()
+        asked += 1
+        if asked <= 3:
+            await together.wait()
+        await peer.say(OK)
+        await peer.heard()  # and it closes in the place of an answer
+        asked += 1
+
+    async with serving(once) as (peers, pool):
+        await asyncio.gather(*(ask(pool) for _ in range(3)))
+        assert await ask(pool) == b"ok"
+        assert (len(peers.all), asked) == (4, 5)
+
+
+async def test_a_connection_given_up_as_its_handshake_ends_does_not_harm_the_next_one() -> None:
+    """The loop must not take the next socket with its number for it."""
+    authority = trustme.CA()
+    server, ours = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority.issue_cert("name").configure_cert(server)
+    authority.configure_trust(ours)
+    standing = threading.Event()
+
+    def stand_still() -> None:
+        standing.set()
+        time.sleep(0.3)  # the server's part of the handshake comes meanwhile, and the deadline with it
+
+    def serve(listener: socket.socket) -> None:
+        for _ in range(2):
+            made, _ = listener.accept()
+            standing.wait()
+            with suppress(OSError), server.wrap_socket(made, server_side=True) as tls:
+                while tls.recv(4096):
+                    tls.sendall(OK)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        pool, identity = Pool(f"https://127.0.0.1:{listener.getsockname()[1]}"), Identity({}, ours, "name")
+        asyncio.get_running_loop().call_later(0.1, stand_still)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await ask(pool, identity)
+        assert await ask(pool, identity) == b"ok"
+        await pool.close()
+        await asyncio.to_thread(thread.join)
+
+
 async def test_another_identity_has_another_connection() -> None:
     """The old certificate goes with its connections."""
     authority = trustme.CA()
@@ -146,22 +223,33 @@ async def test_another_identity_has_another_connection() -> None:
 
 async def test_an_address_nobody_listens_on_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server with several addresses: the first that answers is taken, and all refusing is an error."""
-    async with serving(always) as (_, pool):
+    async with serving(always) as (_, local):
         deaf = socket.create_server(("127.0.0.1", 0))
         nowhere = deaf.getsockname()
         deaf.close()
-        here = ("127.0.0.1", pool._port)
-        loop = asyncio.get_running_loop()
+        here = ("127.0.0.1", local._port)
         for places in ([nowhere, here], [nowhere]):
             found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", place) for place in places]
 
             async def resolve(*_: object, found: object = found, **__: object) -> object:
                 return found
 
-            monkeypatch.setattr(loop, "getaddrinfo", resolve)
+            monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+            pool = Pool(f"http://server.test:{local._port}")
             if here in places:
                 assert await ask(pool) == b"ok"
-                await pool.close()
             else:
                 with pytest.raises(ConnectionRefusedError):
                     await ask(pool)
+            await pool.close()
+
+
+async def test_an_address_by_itself_waits_for_no_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look-ups are made by the threads that write files; a disk that hangs must not cut off the API server."""
+
+    async def never(*_: object, **__: object) -> None:
+        raise AssertionError("a look-up")
+
+    async with serving(always) as (_, pool):
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", never)
+        assert await ask(pool) == b"ok"
