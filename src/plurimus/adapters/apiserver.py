@@ -172,7 +172,7 @@ class ApiServer:
                     finally:
                         pool.release(connection)
                 except (OSError, ValueError) as error:
-                    raise ClusterError(f"{what}: {_words(error)}") from error
+                    raise ClusterError(f"{what}: {self.server}: {_words(error)}") from error
         except TimeoutError as error:
             raise ClusterError(f"{what}: no answer of the API server in {self.timeout:g} s") from error
         if answer.status == 401:
@@ -215,7 +215,7 @@ class ApiServer:
             try:
                 answer = await self._send(method, path, params, data, identity)
             except (OSError, ValueError) as error:
-                raise ClusterError(f"{what}: {_words(error)}") from error
+                raise ClusterError(f"{what}: {self.server}: {_words(error)}") from error
             if answer.status < 300:
                 return answer.body
             if answer.status == 401 and attempt == 1:

@@ -134,7 +134,7 @@ async def test_without_an_answer_the_error_says_how_long_was_waited() -> None:
 async def test_nobody_there_is_an_error_of_the_cluster() -> None:
     async with serving(Reply()) as server:
         pass
-    with pytest.raises(ClusterError, match="Connect call failed") as raised:
+    with pytest.raises(ClusterError, match=r"GET \S+: http://127.0.0.1:\d+: .*Connect call failed") as raised:
         await get(server, timeout=0.3)
     assert raised.value.code == Code.TRY_AGAIN_LATER
 
