@@ -67,8 +67,8 @@ class Connection(asyncio.Protocol):
         self._in_time()
 
     def end_if_idle(self) -> None:
-        """Close it, unless an answer is on its way."""
-        if self._serving is None:
+        """Close it, unless a request or an answer is on its way."""
+        if self._serving is None and self._head is None and not self._http.trailing_data[0]:
             self._transport.close()
 
     def abort(self) -> None:

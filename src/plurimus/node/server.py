@@ -71,6 +71,7 @@ class Server:
         while self._running and loop.time() < end:
             await asyncio.wait(self._running, timeout=end - loop.time())
         await self._cancel()
+        await asyncio.sleep(_LOOK)  # in which what has been sent before is heard
         if self._listening is not None:
             self._listening.close()
         end = loop.time() + _LAST_WORDS

@@ -197,6 +197,20 @@ async def _long() -> Answer:
     return Answer(body=bytes(2**26))
 
 
+@pytest.mark.parametrize("part", [10, len(POST) - 3])
+async def test_a_request_that_is_on_its_way_when_the_daemon_ends_is_served(part: int) -> None:
+    """S39: nobody sends a DEL again because of that."""
+    async with connected() as client:
+        client.writer.write(POST[:part])
+        await asyncio.sleep(0.05)
+        client.connection.end_if_idle()
+        client.writer.write(POST[part:])
+        assert (await client.answer())[0] == 200
+    async with connected() as client:
+        client.connection.end_if_idle()
+        assert await client.rest() == b""
+
+
 async def test_a_request_is_served_to_its_end_when_its_client_has_gone() -> None:
     """Half an ADD is worse than one that nobody asked for: the runtime sends a DEL."""
     async with connected() as client:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 
 import aiohttp
@@ -106,3 +107,13 @@ async def test_a_connection_kept_for_our_shim_does_not_hold_up_the_end(tmp_path:
             assert answer.status == 200
         await asyncio.wait_for(served.server.stop(), 20)
         assert served.server._connections == set()
+
+
+async def test_a_request_that_was_sent_before_is_heard(tmp_path: Path) -> None:
+    """S39: however late the daemon comes to read it."""
+    async with serving(tmp_path) as served:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(tmp_path / "s/multus.sock"))
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            await served.server.stop()
+            assert client.recv(1024).startswith(b"HTTP/1.1 200 ")
