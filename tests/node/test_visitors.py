@@ -7,6 +7,7 @@ import contextvars
 import os
 import resource
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from plurimus.adapters import netns
 from plurimus.adapters.netlink import Netlink
 from plurimus.adapters.netns import NamespaceError
-from plurimus.adapters.visitors import Turns, Visitors
+from plurimus.adapters.visitors import LONG, Turns, Visitors
 from plurimus.adapters.workers import in_thread, in_turn
 
 from .pods import PEER, POD, two_interfaces
@@ -141,6 +142,73 @@ def test_short_work_is_done_by_one_thread_in_its_order() -> None:
     assert len({each.result() for each in rest}) == 1
     assert first.result()
     assert done == list(range(9))
+    assert not turns.relieve()
+
+
+class Counted(Visitors):
+    """How many jobs were started."""
+
+    started = 0
+
+    def start(self, job: Callable[[], None]) -> None:
+        self.started += 1
+        super().start(job)
+
+
+class Full(Visitors):
+    """There is no thread, and none can be made; by the time that is known, `meanwhile` has happened."""
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        super().__init__()
+        self._meanwhile = meanwhile
+
+    def start(self, job: Callable[[], None]) -> None:
+        self._meanwhile()
+        raise RuntimeError("can't start new thread")
+
+
+def take_long(turns: Turns, until: threading.Event) -> Future[bool]:
+    """Have a job take its turn until it is told, and is long already."""
+    begun = threading.Event()
+    job = start(turns, lambda: (begun.set(), until.wait())[1])
+    begun.wait()
+    time.sleep(2 * LONG)
+    return job
+
+
+def test_short_work_left_to_others_who_are_busy_is_done_by_its_own_thread_as_soon_as_that_is_free() -> None:
+    others, go, short = Counted(1), threading.Event(), threading.Event()
+    busy = start(others, go.wait)
+    turns = Turns(others)
+    long = take_long(turns, short)
+    after = [start(turns, here) for _ in range(3)]
+    assert all(turns.relieve() for _ in range(9))
+    assert others.started == 1 + len(after), "each is offered once"
+    short.set()
+    assert [each.result(60) for each in after] == [here()] * 3
+    assert long.result(60)
+    assert not busy.done()
+    # what was offered in vain is offered to what comes next
+    long = take_long(turns, again := threading.Event())
+    rest = start(turns, here)
+    assert others.started == 1 + len(after)
+    go.set()
+    assert rest.result(60) == here()
+    assert not long.done()
+    again.set()
+
+
+def test_short_work_that_no_other_thread_can_be_made_for_is_done_in_its_turn() -> None:
+    until = threading.Event()
+
+    def free() -> None:
+        until.set()
+        long.result(60)
+        time.sleep(0.1)  # for the thread to look for its next job
+
+    turns = Turns(Full(free))
+    long = take_long(turns, until)
+    assert start(turns, here).result(60) == here()
     assert not turns.relieve()
 
 

@@ -144,7 +144,8 @@ class Turns:
     """One thread for what is short, which does one job after the other.
 
     Several would only take the interpreter from each other, and wait together for the kernel's one lock about
-    interfaces.  Where a job takes LONG all the same, those behind it are left to the `others`.
+    interfaces.  Where a job takes LONG all the same, the `others` are asked to help: those behind it are done by
+    whoever is free first, which may be the one thread again.
     """
 
     def __init__(self, others: Visitors) -> None:
@@ -153,6 +154,9 @@ class Turns:
         self._jobs: deque[Callable[[], None]] = deque()
         self._since: float | None = None
         """When the present job began."""
+        self._lock = threading.Lock()
+        self._asked = 0
+        """How often the others will come to look for a job."""
 
     def start(self, job: Callable[[], None]) -> None:
         """Have `job`, which raises nothing, run in its turn; RuntimeError where there is no thread, and none can be."""
@@ -165,18 +169,17 @@ class Turns:
         self.relieve()
 
     def relieve(self) -> bool:
-        """Leave what waits to others, if the present job takes long; whether anything waits.
+        """Ask others to help with what waits, if the present job takes long; whether anything waits.
 
         To be called every now and then by who started something.
         """
         since = self._since
         if since is not None and time.monotonic() - since > LONG:
-            while (job := self._next()) is not None:
-                try:
-                    self._others.start(job)
-                except RuntimeError:  # there is no other thread, and none can be made
-                    self._jobs.appendleft(job)
-                    break
+            # where no other thread is, and none can be made, the one does it all
+            with self._lock, contextlib.suppress(RuntimeError):
+                while self._asked < len(self._jobs):
+                    self._others.start(self._help)
+                    self._asked += 1
         return bool(self._jobs)
 
     def _take_turn(self) -> None:
@@ -186,6 +189,13 @@ class Turns:
             job()
             _find_home()  # which may take long, too
             self._since = None
+
+    def _help(self) -> None:
+        with self._lock:
+            self._asked -= 1
+        job = self._next()
+        if job is not None:
+            job()
 
     def _next(self) -> Callable[[], None] | None:
         try:
