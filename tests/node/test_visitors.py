@@ -18,7 +18,7 @@ import pytest
 from plurimus.adapters import netns
 from plurimus.adapters.netlink import Netlink
 from plurimus.adapters.netns import NamespaceError
-from plurimus.adapters.visitors import LONG, Turns, Visitors
+from plurimus.adapters.visitors import LONG, Turns, Visitors, may_visit
 from plurimus.adapters.workers import in_thread, in_turn
 
 from .pods import PEER, POD, two_interfaces
@@ -265,14 +265,17 @@ def give_back(home: int) -> None:
         os.close(own)
 
 
-def test_work_is_done_also_where_no_descriptor_is_left_for_its_thread() -> None:
+def test_work_is_done_also_where_no_descriptor_is_left_for_its_thread_which_visits_once_there_is_one() -> None:
     visitors, limits = Visitors(1), resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     os.close(lowest)
     resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
     try:
-        assert start(visitors, lambda: "done").result(60) == "done"
+        assert not start(visitors, may_visit).result(60)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    before = namespaces()
+    assert start(visitors, may_visit).result(60)
     assert start(visitors, lambda: netns.visit(POD, here)).result(60) == netns.identity(POD)
     assert start(visitors, here).result(60) == here()
+    assert len(namespaces() - before) == 1

@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -127,17 +127,17 @@ class Visitors:
             self._threads += 1
 
     def _work(self) -> None:
-        with _visiting():
-            while True:
-                with self._lock:
-                    self._idle += 1
-                job = self._jobs.get()
-                with self._lock:
-                    self._idle -= 1
-                    self._waiting -= 1
-                job()
-                del job  # what it holds is not to wait for the next
-                _find_home()
+        while True:
+            with self._lock:
+                self._idle += 1
+            job = self._jobs.get()
+            with self._lock:
+                self._idle -= 1
+                self._waiting -= 1
+            _learn_home()
+            job()
+            del job  # what it holds is not to wait for the next
+            _find_home()
 
 
 class Turns:
@@ -204,24 +204,21 @@ class Turns:
             return None
 
 
-@contextlib.contextmanager
-def _visiting() -> Iterator[None]:
+def _learn_home() -> None:
     """Make this thread one that may visit, unless the kernel would not let it back (its own is another user's).
 
-    Nor may it where there are too many open files; it works all the same, since somebody waits for what it is to do.
+    Nor may it while there are too many open files; it works all the same, since somebody waits for what it is to do.
     """
-    try:
-        home = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        yield
+    if _here.home is not None:
         return
-    try:
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        home = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
+        try:
             enter(home)
-            _here.place = _here.home = home
-        yield
-    finally:
-        os.close(home)
+        except OSError:
+            os.close(home)
+            raise
+        _here.place = _here.home = home
 
 
 def _find_home() -> None:
