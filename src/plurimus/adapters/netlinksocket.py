@@ -13,7 +13,6 @@ import socket
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import count
 from types import TracebackType
 from typing import NamedTuple, Self, TypeVar
 
@@ -61,7 +60,7 @@ class NetlinkSocket:
     def __init__(self, channel: socket.socket, *, buffer: int = _BUFFER) -> None:
         self._socket = channel
         self._buffer = buffer
-        self._sequence = count(1)
+        self._sequence = wire.sequences()
 
     @classmethod
     def open(cls, path: str | None = None, *, protocol: int = socket.NETLINK_ROUTE, buffer: int = _BUFFER) -> Self:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import NamedTuple
 
 HEADER = struct.Struct("=IHHII")
@@ -29,6 +30,7 @@ _NLM_F_CAPPED, _NLM_F_ACK_TLVS = 0x100, 0x200
 _NLMSGERR_ATTR_MSG = 1
 _TYPE_MASK = 0x3FFF
 _MAX_ERRNO = 4095
+_MAX_SEQUENCE = 0xFFFFFFFF
 
 Attributes = Mapping[int, bytes]
 
@@ -57,6 +59,11 @@ class Refusal:
 def frame(kind: int, flags: int, sequence: int, payload: bytes) -> bytes:
     """A whole message, ready to send."""
     return HEADER.pack(HEADER.size + len(payload), kind, flags, sequence, 0) + payload
+
+
+def sequences(first: int = 1) -> Iterator[int]:
+    """The sequences of requests from one socket, without an end: they begin again behind the largest."""
+    return (at & _MAX_SEQUENCE for at in count(first))
 
 
 def messages(data: bytes) -> Iterator[Message]:

@@ -187,3 +187,11 @@ def test_a_dump_can_fail_in_its_last_message() -> None:
     answer = Answer(5, acknowledged=True)
     answer.feed(framed(Message(wire.NLMSG_DONE, MULTI | 0x200, 5, body)))
     assert answer.refusal == Refusal(22, "Invalid table")
+
+
+def test_requests_are_counted_for_ever_in_as_many_bits_as_a_message_has_for_it() -> None:
+    """A socket that is kept makes some hundred requests for each pod."""
+    assert [*itertools.islice(wire.sequences(), 3)] == [1, 2, 3]
+    late = [*itertools.islice(wire.sequences(2**32 - 2), 4)]
+    assert late == [2**32 - 2, 2**32 - 1, 0, 1]
+    assert [message.sequence for at in late for message in wire.messages(wire.frame(DATA, 0, at, b""))] == late
