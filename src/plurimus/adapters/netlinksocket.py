@@ -162,7 +162,10 @@ class NetlinkSocket:
     def _receive(self) -> bytes:
         """The next datagram of the kernel; a pod's process may send to this socket, too."""
         while True:
-            datagram, (sender, _) = self._socket.recvfrom(self._buffer)
+            try:
+                datagram, (sender, _) = self._socket.recvfrom(self._buffer)
+            except BlockingIOError as error:
+                raise TimeoutError(errno.ETIMEDOUT, f"no answer in {_TIMEOUT} s") from error
             if sender == 0:
                 return datagram
 
@@ -180,9 +183,9 @@ def told(what: str, error: OSError | wire.WireError) -> NetlinkError:
     """What went wrong with the socket, or the bytes on it, as a NetlinkError about `what`."""
     if isinstance(error, wire.WireError):
         return NetlinkError(what, errno.EBADMSG, f"the kernel's answer is malformed: {error}")
-    if isinstance(error, BlockingIOError):
-        return NetlinkError(what, errno.ETIMEDOUT, f"no answer in {_TIMEOUT} s")
-    return NetlinkError(what, error.errno or errno.EIO)
+    number = error.errno or errno.EIO
+    text = error.strerror or ""
+    return NetlinkError(what, number, "" if text == os.strerror(number) else text)
 
 
 def unbound(protocol: int = socket.NETLINK_ROUTE) -> socket.socket:
