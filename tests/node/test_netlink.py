@@ -223,7 +223,10 @@ def talking_to(*answers: list[tuple[int, int, bytes]], senders: Iterator[int] | 
     return Netlink(Channel(Kernel(*answers), senders or iter(lambda: 0, 1)))  # type: ignore[arg-type] # a port
 
 
-@pytest.mark.parametrize("disturbed", [[TORN], [LINK, TORN], [failed(errno.EINTR)], [failed(errno.ENOBUFS)]])
+@pytest.mark.parametrize(
+    "disturbed",
+    [[TORN], [LINK, TORN], [failed(errno.EINTR)], [failed(errno.ENOBUFS)], [LINK, failed(errno.EBUSY)]],
+)
 def test_a_disturbed_list_is_asked_for_again(disturbed: list[tuple[int, int, bytes]]) -> None:
     with talking_to(disturbed, disturbed, [LINK, DONE]) as netlink:
         assert [link.index for link in netlink.links()] == [7]

@@ -199,14 +199,21 @@ _kept = _Kept()
 
 @contextmanager
 def at_home() -> Iterator[Netlink]:
-    """A socket in this process's own namespace, for a thread that is there; one that visits others keeps it."""
+    """A socket in this process's own namespace, for a thread that is there; one that visits others keeps it.
+
+    It is given up once an answer on it was not read to its end.  Not to be nested.
+    """
     if not visitors.is_home():
         with Netlink.open() as netlink:
             yield netlink
         return
-    if _kept.netlink is None:
-        _kept.netlink = Netlink.open()
-    yield _kept.netlink
+    netlink = _kept.netlink = _kept.netlink or Netlink.open()
+    try:
+        yield netlink
+    finally:
+        if not netlink.is_whole:
+            netlink.close()
+            _kept.netlink = None
 
 
 def _links(payloads: Iterable[bytes]) -> list[rt.Link]:

@@ -28,8 +28,11 @@ _BUFFER = 1 << 16
 _TIMEOUT = 10
 """Seconds."""
 _ATTEMPTS = 10
-_AGAIN = (errno.EINTR, errno.ENOBUFS)
-"""A dump was disturbed, or its answer was lost: asking again is safe, and may succeed."""
+_AGAIN = (errno.EINTR, errno.ENOBUFS, errno.EBUSY)
+"""A dump was disturbed, its answer was lost, or one before it was and is not yet at its end.
+
+Asking again is safe, and may succeed.
+"""
 _AT_ONCE = 64
 """Requests in one send, whose acknowledgements then all have room in the socket."""
 
@@ -61,6 +64,8 @@ class NetlinkSocket:
         self._socket = channel
         self._buffer = buffer
         self._sequence = wire.sequences()
+        self.is_whole = True
+        """Whether each answer was read to its end: else the rest may be in the way of what is asked next."""
 
     @classmethod
     def open(cls, path: str | None = None, *, protocol: int = socket.NETLINK_ROUTE, buffer: int = _BUFFER) -> Self:
@@ -83,6 +88,9 @@ class NetlinkSocket:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._socket.close()
 
     def read(
@@ -140,6 +148,7 @@ class NetlinkSocket:
             while len(found) < len(asked):
                 found |= {at: refusal for at, refusal in wire.outcomes(self._receive()) if at in asked}
         except (OSError, wire.WireError) as error:
+            self.is_whole = False
             raise told(" and ".join(each.what for each in requests), error) from error
         return [
             None if (refusal := found[at]) is None else NetlinkError(each.what, refusal.errno, refusal.text)
@@ -154,6 +163,7 @@ class NetlinkSocket:
             while not answer.feed(self._receive()):
                 pass
         except (OSError, wire.WireError) as error:
+            self.is_whole = False
             raise told(what, error) from error
         if answer.refusal is not None:
             raise NetlinkError(what, answer.refusal.errno, answer.refusal.text)
