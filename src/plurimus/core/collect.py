@@ -71,4 +71,4 @@ def networks(
 def _key(config: NetworkConfig) -> str:
     """The same for configurations that differ in what they say of one pod only."""
     plugins = [{key: value for key, value in each.items() if key not in _OF_A_POD} for each in config.plugins]
-    return json.dumps([config.name, plugins], sort_keys=True)
+    return json.dumps([config.name, config.cni_version, config.disable_gc, plugins], sort_keys=True)

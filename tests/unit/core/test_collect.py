@@ -89,6 +89,21 @@ def test_definitions_with_one_name_are_collected_each_by_its_configuration() -> 
     assert networks(None, plans, [], []) == [NetworkCollection(first, alive), NetworkCollection(second, alive)]
 
 
+def test_configurations_that_differ_in_whether_plugins_collect_are_asked_each() -> None:
+    """GC is of version 1.1.0, and a configuration may forbid it: one that is left out speaks for no other."""
+    asked = config("a", chain=1)
+    forms = (asked, replace(asked, cni_version="1.1.0"), replace(asked, cni_version="1.1.0", disable_gc=True))
+    plans = [
+        replace(plan(container), attachments=(Attachment("net1", each, "ns/a"),))
+        for container, each in zip(("c1", "c2", "c3"), forms, strict=True)
+    ]
+    alive = (("c1", "net1"), ("c2", "net1"), ("c3", "net1"))
+    for order in (plans, plans[::-1]):
+        found = networks(None, order, [], [])
+        assert {each.config.encode() for each in found} == {form.encode() for form in forms}
+        assert {each.alive for each in found} == {alive}
+
+
 def test_a_network_whose_pods_have_devices_is_collected_once() -> None:
     plans = [
         replace(plan(name), attachments=(Attachment("net1", config("a", deviceID=name, pciBusID=name), "a"),))
