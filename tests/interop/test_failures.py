@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pytest
 
@@ -12,13 +13,16 @@ from tests.node.scripts import calls, recorder
 from .node import SharedNode
 from .pods import default_by_name, peers, single
 
+T = TypeVar("T")
+
 
 @pytest.mark.parametrize("way", ["thin", "thick"])
 def test_a_pod_that_is_gone_is_told_to_the_runtime(node: SharedNode, way: str) -> None:
     """S14: Multus makes up a result with the address 0.0.0.0/0, and attaches nothing."""
     pod = single(node)
     node.forget(pod.pod)
-    assert [ip["address"] for ip in pod.call("ADD", **node.ways[way]).succeeded()["ips"]] == ["0.0.0.0/0"]
+    theirs = in_time(lambda: pod.call("ADD", **node.ways[way]))
+    assert [ip["address"] for ip in theirs.succeeded()["ips"]] == ["0.0.0.0/0"]
     assert pod.links() == {}
     assert f"pod default/{pod.pod} is not known to the cluster" in pod.call("ADD").refused(11)
 
@@ -27,9 +31,22 @@ def test_of_a_pod_that_is_gone_their_daemon_cannot_tell_in_the_version_of_the_st
     """S14: it panics while converting, and the connection breaks off."""
     env = single(node).environment()
     env["CNI_ARGS"] = "K8S_POD_NAMESPACE=default;K8S_POD_NAME=gone;K8S_POD_UID=gone"
+    config = node.netconf(node.bridge(cniVersion="0.3.1"), "0.3.1")
     with node.multus.configured(cniVersion="0.3.1"):
-        answer = node.multus.post({"CNI_COMMAND": "ADD", **env}, node.netconf(node.bridge(cniVersion="0.3.1"), "0.3.1"))
+        answer = in_time(lambda: node.multus.post({"CNI_COMMAND": "ADD", **env}, config))
     assert answer == (0, b"")
+
+
+def in_time(ask: Callable[[], T]) -> T:
+    """The answer of Multus, which asks the API server for a pod until its time is over.
+
+    On a busy machine that is in the middle of a request now and then, and another error.
+    """
+    for _ in range(10):
+        answer = ask()
+        if "context deadline exceeded" not in str(answer):
+            break
+    return answer
 
 
 @pytest.mark.parametrize(
