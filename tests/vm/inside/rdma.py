@@ -76,9 +76,10 @@ class Soft(RdmaDevices):
 
 def gids(namespace: str, device: str) -> dict[int, str]:
     """The entries of the first port, as the pod's own sysfs has them."""
-    script = f'cd /sys/class/infiniband/{device}/ports/1/gids && for n in *; do echo "$n $(cat $n)"; done'
+    # by one program, since there are a thousand of them and each program takes a quarter of a second to start
+    script = f"cd /sys/class/infiniband/{device}/ports/1/gids && exec grep . *"
     lines = run("ip", "netns", "exec", namespace, "sh", "-c", script).splitlines()
-    entries = dict(line.split() for line in lines)
+    entries = dict(line.split(":", 1) for line in lines)
     return {int(number): gid for number, gid in entries.items() if gid.strip("0:")}
 
 
