@@ -14,7 +14,6 @@ class ResultFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._text = str(folder)
 
     async def store(self, entry: CachedAttachment) -> None:
         files.replace(self._path(entry.network, entry.container_id, entry.ifname), entry.encode(), durable=False)
@@ -35,13 +34,13 @@ class ResultFiles:
         files.remove(self._path(network, container_id, ifname))
 
     def _path(self, network: str, container_id: str, ifname: str) -> str:
-        return f"{self._text}/{cache.file_name(network, container_id, ifname)}"
+        return f"{self._folder}/{cache.file_name(network, container_id, ifname)}"
 
     async def entries(self, container_id: str = "") -> list[CachedAttachment]:
         found = []
         for name in files.names(self._folder, f"-{container_id}-" if container_id else ""):
             try:
-                entry = cache.decode((self._folder / name).read_bytes())
+                entry = cache.decode(files.read(f"{self._folder}/{name}"))
             except (OSError, ValueError):
                 continue
             owner = entry.container_id
