@@ -38,6 +38,14 @@ class Client:
             raise ZeroDivisionError
         return Answer(200, b"done", {"X": "y"}, keep=asked.path == "/probe")
 
+    async def served(self) -> asyncio.Task[None]:
+        """What serves a request that waits, which it now has sent."""
+        self.writer.write(PROBE.replace(b"/probe", b"/wait"))
+        while not self.asked:
+            await asyncio.sleep(0)
+        assert self.connection._serving is not None
+        return self.connection._serving
+
     async def answer(self, *, body: bool = True) -> tuple[int, dict[bytes, bytes], bytes]:
         """Status, headers and body of the next answer."""
         head = await self.reader.readuntil(b"\r\n\r\n")
@@ -214,11 +222,7 @@ async def test_a_request_that_is_on_its_way_when_the_daemon_ends_is_served(part:
 async def test_a_request_is_served_to_its_end_when_its_client_has_gone() -> None:
     """Half an ADD is worse than one that nobody asked for: the runtime sends a DEL."""
     async with connected() as client:
-        client.writer.write(PROBE.replace(b"/probe", b"/wait"))
-        while not client.asked:
-            await asyncio.sleep(0)
-        serving = client.connection._serving
-        assert serving is not None
+        serving = await client.served()
         client.writer.transport.abort()
         for _ in range(20):
             await asyncio.sleep(0)
@@ -228,11 +232,7 @@ async def test_a_request_is_served_to_its_end_when_its_client_has_gone() -> None
 
 async def test_a_request_that_is_cancelled_has_no_answer() -> None:
     async with connected() as client:
-        client.writer.write(PROBE.replace(b"/probe", b"/wait"))
-        while not client.asked:
-            await asyncio.sleep(0)
-        serving = client.connection._serving
-        assert serving is not None
+        serving = await client.served()
         serving.cancel()
         assert await client.rest() == b""
 
