@@ -3,7 +3,7 @@
 .PHONY: demo demo-rdma test check fmt docs bench test-interop test-cluster test-vm for-tests for-interop for-cluster for-vm wheels image images manifests setup clean
 
 PY := .venv/bin/python
-PODS := 40
+PODS := 20
 JOBS := $(shell nproc)
 # tests beside others, each process of them in namespaces of its own
 BESIDE := -n $(JOBS) --dist worksteal
@@ -62,8 +62,8 @@ fmt: setup         ## formats, and mends what can be mended
 docs: setup        ## the parts of docs/ that are made from the code
 	@$(PY) tools/write_reference.py
 
-bench: setup       ## docs/performance.md: ours and the bare plugins in turn
-	@$(PY) bench/latency.py --pods $(PODS) --write $(BENCH_OUT)
+bench: for-interop ## docs/performance.md: ours, Multus and the bare kernel in turn (QUICK=1 to see that it works)
+	@$(PY) -m bench.run --pods $(PODS) $(if $(QUICK),--quick) --write $(BENCH_OUT)
 
 wheels: setup      ## release wheels for amd64 and arm64, each with its shim
 	@.venv/bin/pip install -q ziglang==0.17.1

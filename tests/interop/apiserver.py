@@ -9,6 +9,7 @@ import json
 import re
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,8 +36,10 @@ class ApiServer:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.ca, key)
         handler = type("Handler", (_Handler,), {"store": self.store})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self._server = _Server(("127.0.0.1", 0), handler)
+        # a client that is slow to shake hands keeps its own thread, and nobody else
+        listening = self._server.socket
+        self._server.socket = context.wrap_socket(listening, server_side=True, do_handshake_on_connect=False)
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever)
 
@@ -51,9 +54,19 @@ class ApiServer:
         self._server.server_close()
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client may end in the middle of its request; all else is an error of these tests."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
+    disable_nagle_algorithm = True
     store: Store
 
     def do_GET(self) -> None:
@@ -100,6 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif found is None or found["group"] != GROUPS[found["plural"]]:
             self._fail(404, "NotFound", f"the server could not find {url.path}")
         else:
+            self.store.asked[f"{self.command} {found['plural']}"] += 1
             return found["plural"], found["namespace"] or "", found["name"] or "", parse_qs(url.query)
         return None
 

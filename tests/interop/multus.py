@@ -48,7 +48,7 @@ class MultusDaemon:
             "daemonSocketDir": str(self.socket_dir),
         }
         self._config = config | keys
-        (folder / "kubeconfig").write_text(json.dumps(_kubeconfig(api)))
+        (folder / "kubeconfig").write_text(json.dumps(kubeconfig(api)))
 
     @property
     def kubeconfig(self) -> str:
@@ -146,7 +146,8 @@ def http(socket_dir: Path, method: str, path: str, body: str = "") -> tuple[int,
     return int(head.split()[1]) if head else 0, content
 
 
-def _kubeconfig(api: ApiServer) -> dict[str, Any]:
+def kubeconfig(api: ApiServer) -> dict[str, Any]:
+    """What tells a client where the API server is, and who it is there."""
     server = {"server": f"https://127.0.0.1:{api.port}", "certificate-authority": str(api.ca)}
     return {
         "apiVersion": "v1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,8 @@ class Store:
     history: list[tuple[str, Key, Object]] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
     closed: bool = False
+    asked: Counter[str] = field(default_factory=Counter)
+    """Requests of clients so far, by method and kind."""
 
     def put(self, key: Key, content: Mapping[str, Any]) -> Object:
         with self.changed:
