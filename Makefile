@@ -63,6 +63,7 @@ docs: setup        ## the parts of docs/ that are made from the code
 	@$(PY) tools/write_reference.py
 
 bench: for-interop ## docs/performance.md: ours, Multus and the bare kernel in turn (QUICK=1 to see that it works)
+	@.venv/bin/pip install -q --disable-pip-version-check -r bench/requirements.txt
 	@$(PY) -m bench.run --pods $(PODS) $(if $(QUICK),--quick) --write $(BENCH_OUT)
 
 wheels: setup      ## release wheels for amd64 and arm64, each with its shim

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import plots, wanted
+from bench import wanted
 from bench.candidates import NAMES, ROOT
 from bench.floor import NAME as KERNEL
 from bench.phases import VERBS, Row
@@ -23,12 +23,9 @@ if TYPE_CHECKING:
 _ALL = (KERNEL, *NAMES)
 
 
-def write(path: Path, sizes: Sizes, results: Results) -> None:
-    """The page, and its plots in a folder of its name."""
-    folder = path.with_suffix("")
-    folder.mkdir(parents=True, exist_ok=True)
-    drawn = plots.draw(folder, results)
-    path.write_text("\n".join([*_head(sizes), *wanted.lines(results), *_figures(sizes, results, drawn), ""]))
+def text(sizes: Sizes, results: Results, drawn: Sequence[tuple[str, Path]]) -> str:
+    """The page as Markdown; `drawn` are title and file of its plots, which are in one folder beside it."""
+    return "\n".join([*_head(sizes), "", *wanted.lines(results), *_figures(sizes, results, drawn), ""])
 
 
 def _head(sizes: Sizes) -> list[str]:

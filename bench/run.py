@@ -74,9 +74,18 @@ def main() -> None:
         sys.exit(f"bench: {' and '.join(missing)}: not there; run `make bench`")
     sizes = QUICK if arguments.quick else Sizes(pods=arguments.pods)
     results = measure(sizes)
-    page.write(arguments.write, sizes, results)
+    write(arguments.write, sizes, results)
     if wrong := results.wrong():
         sys.exit("bench: not everything was as it should be:\n" + "\n".join(wrong))
+
+
+def write(path: Path, sizes: Sizes, results: Results) -> None:
+    """The page, and its plots in a folder of its name."""
+    from bench import plots  # what draws is there for this program only
+
+    folder = path.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(page.text(sizes, results, plots.draw(folder, results)))
 
 
 def measure(sizes: Sizes) -> Results:
