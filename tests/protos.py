@@ -1,4 +1,4 @@
-"""Messages of kubelet's gRPC APIs as Google's own library knows them, from their numbers alone."""
+"""Messages of gRPC APIs of kubelet and of container runtimes as Google's own library knows them, from their numbers alone."""
 
 from __future__ import annotations
 
@@ -102,3 +102,17 @@ DRA = _messages(
     },
 )
 """k8s.io/kubelet: pkg/apis/dra/v1; a map is on the wire what a list of its keys and values is."""
+
+CRI = _messages(
+    "runtime.v1",
+    {
+        "ListPodSandboxRequest": "1 filter PodSandboxFilter",
+        "PodSandboxFilter": "1 id string",
+        "ListPodSandboxResponse": "1 items *PodSandbox",
+        "PodSandbox": "1 id string, 2 metadata PodSandboxMetadata, 3 state int32, 4 created_at int64, "
+        "5 labels *Label, 7 runtime_handler string",
+        "PodSandboxMetadata": "1 name string, 2 uid string, 3 namespace string, 4 attempt uint64",
+        "Label": "1 key string, 2 value string",
+    },
+)
+"""k8s.io/cri-api: pkg/apis/runtime/v1; an enum is on the wire what a number is, a map what a list of its entries is."""
