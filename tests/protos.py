@@ -1,4 +1,4 @@
-"""Messages of gRPC APIs of kubelet and of container runtimes as Google's own library knows them, from their numbers alone."""
+"""Messages of gRPC APIs of kubelet and container runtimes as Google's own library knows them, from their numbers."""
 
 from __future__ import annotations
 

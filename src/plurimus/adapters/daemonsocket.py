@@ -30,8 +30,10 @@ async def ask(socket: Path, path: str, *, method: str = "GET", timeout: float) -
     return (await fetch(socket, path, method=method, timeout=timeout))[0]
 
 
-async def fetch(socket: Path, path: str, *, method: str = "GET", timeout: float) -> tuple[int, bytes]:
-    """The HTTP status and the body of the daemon's answer for `path`; `timeout` is seconds.
+async def fetch(
+    socket: Path, path: str, *, method: str = "GET", timeout: float, body: bytes | None = None
+) -> tuple[int, bytes]:
+    """The HTTP status and the body of the daemon's answer for `path`, to which `body` is sent; `timeout` is seconds.
 
     Raises:
         ClusterError: nobody answers.
@@ -40,7 +42,7 @@ async def fetch(socket: Path, path: str, *, method: str = "GET", timeout: float)
         async with asyncio.timeout(timeout):
             _, connection = await asyncio.get_running_loop().create_unix_connection(Connection, str(socket))
             try:
-                head = await connection.ask(method, path, [("Host", "node")], None)
+                head = await connection.ask(method, path, [("Host", "node")], body)
                 return head.status, await connection.body()
             finally:
                 connection.abort()

@@ -9,6 +9,7 @@ Spec section 5.5.
 from __future__ import annotations
 
 import contextlib
+import time
 from pathlib import Path, PurePosixPath
 
 from plurimus.adapters import files, rooted
@@ -45,6 +46,14 @@ class DeviceInfoFiles:
 
     async def remove(self, path: str) -> None:
         files.remove(self._own(path))
+
+    async def ages(self) -> dict[str, float]:
+        """The files of attachments there are, and how many seconds ago each was written."""
+        found = {}
+        for name in files.names(self._at(DEVICE_INFO_DIR)):
+            with contextlib.suppress(OSError):
+                found[f"{DEVICE_INFO_DIR}/{name}"] = time.time() - self._at(f"{DEVICE_INFO_DIR}/{name}").stat().st_mtime
+        return found
 
     def _own(self, path: str) -> Path:
         """Where the file of an attachment is; no record, whoever wrote it, leads anywhere else."""

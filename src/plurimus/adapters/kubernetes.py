@@ -52,6 +52,7 @@ class KubernetesCluster:
 
     def __init__(self, api: ApiServer, node: str) -> None:
         self.api = api
+        self._node = node
         self._pods = Informer(api, PODS, _Pod, _pod, {"fieldSelector": f"spec.nodeName={node}"} if node else {})
         self._definitions = Informer(api, DEFINITIONS, _Definition, _definition)
         self._events = EventQueue(api, node)
@@ -77,6 +78,15 @@ class KubernetesCluster:
     def held_pods(self) -> list[Pod]:
         """The pods in the copy: this node's."""
         return self._pods.held()
+
+    def held_definitions(self) -> list[NetworkAttachmentDefinition]:
+        """The definitions in the copy."""
+        return self._definitions.held()
+
+    @property
+    def node(self) -> str:
+        """The name of this node; empty where it is not known."""
+        return self._node
 
     async def get_pod(self, namespace: str, name: str, *, uid: str = "") -> Pod | None:
         held = self._pods.get(namespace, name)

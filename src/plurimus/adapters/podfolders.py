@@ -74,6 +74,15 @@ class RunPodFolders:
             except (OSError, PlurimusError) as error:
                 _log.warning("a pod's folder stays", path=str(self._folder() / name), error=str(error))
 
+    def owners(self) -> dict[str, str]:
+        """The container IDs of the sandboxes whose folders there are, by the UIDs of their pods."""
+        uids = [name.removeprefix(_OWNER) for name in self._names() if name.startswith(_OWNER)]
+        return {uid: owner for uid in uids if _UID.fullmatch(uid) and (owner := self._owner(uid))}
+
+    def path(self, uid: str) -> str:
+        """The folder of a pod."""
+        return str(self._folder() / uid)
+
     async def tidy(self) -> None:
         await self._delete([name for name in self._names() if name.startswith(leftovers.OLD)])
 

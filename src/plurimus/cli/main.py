@@ -21,6 +21,7 @@ _COMMANDS = {
     "check": "plurimus.cli.check:check",
     "install": "plurimus.cli.install:install",
     "uninstall": "plurimus.cli.install:uninstall",
+    "gc": "plurimus.cli.gc:gc",
     "doctor": "plurimus.cli.doctor:doctor",
     "sandbox": "plurimus.cli.sandbox:sandbox",
     "version": "plurimus.cli.version:version",

@@ -43,12 +43,13 @@ class PerNodeCertificate(msgspec.Struct, frozen=True, rename="camel"):
 class DaemonConfig(msgspec.Struct, frozen=True, rename="camel"):
     """What the daemon itself reads; times are seconds.
 
-    Nine keys are ours: `manifests` names a folder to use as the cluster, `apiTimeout` bounds one answer
+    Eleven keys are ours: `manifests` names a folder to use as the cluster, `apiTimeout` bounds one answer
     of the API server or kubelet, `daemonTimeout` is how long the shim waits for a daemon, `pluginTimeout` bounds one
     plugin call, `readinessTimeout` the wait for `readinessindicatorfile`, `sideBySide` is the switch of `core.order`,
     `independentPlugins` are types it takes for harmless beside its own, `executables` are plugin types that run as
     their executables although there is a driver for them, `rails` says which physical function is which rail
-    (`core.rails`).
+    (`core.rails`), `sweepInterval` is the time between two looks for leaks, 0 for none, and `criSocket` names the
+    container runtime that is asked then.
     """
 
     chroot_dir: str = ""
@@ -77,6 +78,8 @@ class DaemonConfig(msgspec.Struct, frozen=True, rename="camel"):
     independent_plugins: list[str] = []
     executables: list[str] = []
     rails: dict[str, str] = {}
+    sweep_interval: float = 600.0
+    cri_socket: str = ""
 
     @property
     def given_config(self) -> str:
@@ -126,6 +129,10 @@ def _check(config: DaemonConfig) -> None:
     for function, rail in config.rails.items():
         if not function or not rail:
             raise _wrong("rails", config.rails, "names of rails by PCI address or interface, none of them empty")
+    if not 0 <= config.sweep_interval <= 86400:
+        raise _wrong("sweepInterval", config.sweep_interval, "seconds, at most 86400, or 0 to look for no leaks")
+    if config.cri_socket and not config.cri_socket.startswith("/"):
+        raise _wrong("criSocket", config.cri_socket, "the path of a socket")
     _check_certificate(config.per_node_certificate)
     for key, value in (
         ("apiTimeout", config.api_timeout),

@@ -16,6 +16,7 @@ from plurimus.cni.args import Pairs
 from plurimus.cni.errors import AttachmentError, Code, ConfigError
 from plurimus.cni.result import Result
 from plurimus.core import netconf
+from plurimus.core.leaks import Held
 
 T = TypeVar("T")
 
@@ -175,3 +176,7 @@ class Driver(ABC):
 
     async def collect(self, call: Call) -> None:  # noqa: B027 - most leave nothing behind
         """GC; gives back what belongs to none of `call.valid_attachments()`, and nothing where that is None."""
+
+    async def held(self, call: Call) -> list[Held]:
+        """What its stores have for attachments of the call's network, whichever; nothing is changed."""
+        return []

@@ -32,3 +32,8 @@ class Event(msgspec.Struct, frozen=True):
     def not_removed(cls, text: str) -> Self:
         """An attachment could not be undone after a failure; its DEL will be tried again (S49)."""
         return cls("Warning", "FailedRemovingInterface", text)
+
+    @classmethod
+    def missing(cls, text: str) -> Self:
+        """The pod runs without an interface it asked for, which the sweep found."""
+        return cls("Warning", "InterfaceMissing", f"{text}; delete the pod to have it made anew")

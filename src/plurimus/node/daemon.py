@@ -41,6 +41,7 @@ from plurimus.node.listener import Listener
 from plurimus.node.recovery import Debts
 from plurimus.node.request import Requests
 from plurimus.node.server import Server
+from plurimus.node.sweep import Sweep
 from plurimus.node.world import World, real_world
 from plurimus.version import VERSION
 
@@ -152,7 +153,8 @@ async def _serve(config: ConfigFile, stop: asyncio.Event, access: Access | None)
         world = replace(world, check_node=own.check)
     requests = Requests(config, world)
     listener = Listener(Path(config.daemon.socket_dir))
-    server = Server(requests, draining=DRAINING, connection_limit=config.daemon.connection_limit)
+    sweep = Sweep(config, world, requests, loop.time)
+    server = Server(requests, draining=DRAINING, connection_limit=config.daemon.connection_limit, sweep=sweep)
     background = [asyncio.create_task(Debts(world.spool, requests, loop.time).run())]
     try:
         if isinstance(world.cluster, KubernetesCluster):
@@ -163,6 +165,7 @@ async def _serve(config: ConfigFile, stop: asyncio.Event, access: Access | None)
         gc.freeze()
         gc.set_threshold(_OBJECTS, 10, 10)
         await server.start(listener.socket)
+        background.append(asyncio.create_task(sweep.run()))
         _log.info("ready", version=VERSION, socket=str(listener.path), cniDir=merged.cni_dir)
         if own is not None:  # the runtime calls the node ready once it is there, so it comes last
             background.append(asyncio.create_task(own.run()))

@@ -24,8 +24,9 @@ from plurimus.cni import gojson
 from plurimus.cni.errors import PlurimusError
 from plurimus.core import netconf
 from plurimus.core.config import ConfigFile
-from plurimus.node import daemon, examine, examinerdma
+from plurimus.node import daemon, examine, examineleaks, examinerdma
 from plurimus.node.examine import Finding, ok, problem, warning
+from plurimus.node.examineleaks import Swept
 from plurimus.node.late import NODE_NAME
 from plurimus.node.listener import NAME
 from plurimus.node.view import View
@@ -54,6 +55,7 @@ class _Status(msgspec.Struct, frozen=True, rename="camel"):
     """What the daemon says of itself."""
 
     unknown_options: list[_Option] = []
+    sweep: Swept | None = None
 
 
 class _Listed(msgspec.Struct, frozen=True):
@@ -98,17 +100,17 @@ async def _daemon(config: ConfigFile) -> AsyncIterator[Finding]:
         yield problem("daemon", str(error), "start the daemon, or see in its log why it ended; pods wait for it")
         return
     if status == HTTPStatus.OK:
-        for finding in _drivers(body):
+        try:
+            said = gojson.convert(gojson.decode(body), _Status)
+        except ValueError as error:
+            yield warning("daemon", f"its status cannot be read: {error}", "have daemon and doctor of one release")
+            return
+        for finding in (*_drivers(said.unknown_options), *examineleaks.findings(said.sweep)):
             yield finding
 
 
-def _drivers(body: bytes) -> Iterator[Finding]:
+def _drivers(options: list[_Option]) -> Iterator[Finding]:
     """What the daemon says of options that its drivers do not know."""
-    try:
-        options = gojson.convert(gojson.decode(body), _Status).unknown_options
-    except ValueError as error:
-        yield warning("daemon", f"its status cannot be read: {error}", "have daemon and doctor of one release")
-        return
     for each in options:
         text = f"{each.type}: {each.calls} calls had the option {each.key!r}, which the driver does not know"
         if each.by == "executable":

@@ -18,6 +18,7 @@ from plurimus.drivers.options import Unknown
 from plurimus.node.late import NODE_NAME
 
 _Maker = Callable[[], Driver]
+_KEEPERS = ("host-local", "rdma", "sriov")
 
 
 def plugins(
@@ -49,6 +50,20 @@ def plugins(
 def drivers(root: Path, ipam: Ipam) -> Mapping[str, Driver]:
     """Every driver that needs no cluster, by the type it stands for; `root` is where this node's files are."""
     return Made(_makers(root, ipam))
+
+
+def stores(
+    root: Path, cluster: Cluster | None = None, pools: Callable[[], AddressPools] | None = None
+) -> Mapping[str, Driver]:
+    """The drivers that keep something on this node outside of sandboxes, to be asked what they hold, and only that.
+
+    They read what executables of their types write, too.
+    """
+    ipam = Ipam(InProcess(Executables(timeout=1.0)))
+    makers = {kind: maker for kind, maker in _makers(root, ipam).items() if kind in _KEEPERS}
+    if cluster is not None and pools is not None:
+        makers["whereabouts"] = partial(_whereabouts, pools, cluster, root)
+    return Made(makers)
 
 
 class Made(Mapping[str, Driver]):

@@ -22,6 +22,8 @@ from plurimus.node.context import Outcome, Request
 from plurimus.node.listener import BACKLOG
 from plurimus.node.message import Answer, InterfaceAttributes
 from plurimus.node.request import Requests
+from plurimus.node.sweep import Sweep
+from plurimus.node.sweep import wish as wished
 
 _LAST_WORDS = 2.0
 """Seconds for an answer on its way, once all requests have ended."""
@@ -30,10 +32,12 @@ _LOOK = 0.005
 _OURS = message.OUR_SHIM.lower().encode()
 _PROBES = ("/healthz", "/readyz")
 _STATUS = "/status"
+_SWEEP = "/gc"
 _PATHS = {
     "/cni": ("POST",),
     "/delegate": ("POST",),
     _STATUS: ("GET", "HEAD"),
+    _SWEEP: ("POST",),
     **dict.fromkeys(_PROBES, ("GET", "HEAD", "POST")),
 }
 _log = structlog.get_logger(__name__)
@@ -42,10 +46,16 @@ Handle = Callable[[Request, InterfaceAttributes], Awaitable[Outcome]]
 
 
 class Server:
-    """Serves until stopped; `draining` seconds is how long running requests may take to end."""
+    """Serves until stopped; `draining` seconds is how long running requests may take to end.
 
-    def __init__(self, requests: Requests, *, draining: float, connection_limit: int | None = None) -> None:
+    Who wants leaks swept away asks `sweep`.
+    """
+
+    def __init__(
+        self, requests: Requests, *, draining: float, connection_limit: int | None = None, sweep: Sweep | None = None
+    ) -> None:
         self._requests = requests
+        self._sweep = sweep
         self._draining = draining
         self._slots = asyncio.Semaphore(connection_limit) if connection_limit else contextlib.nullcontext()
         self._stopping = False
@@ -110,10 +120,23 @@ class Server:
         if asked.path == "/delegate":
             return await self._answer(asked, functools.partial(hotplug.handle, self._requests))
         if asked.path == _STATUS:
-            return message.document({"unknownOptions": self._requests.unknown_options.document()})
+            more = {"sweep": self._sweep.document()} if self._sweep else {}
+            return message.document({"unknownOptions": self._requests.unknown_options.document(), **more})
+        if asked.path == _SWEEP:
+            return await self._swept(asked)
         if asked.path == "/readyz" and self._stopping:
             return message.text(500, "shutting down\n")
         return Answer()
+
+    async def _swept(self, asked: Asked) -> Answer:
+        """Sweep now; a daemon that ends does not wait for it, and nothing is lost then."""
+        if self._sweep is None:
+            return message.text(404, "no sweep\n")
+        try:
+            wish = wished(asked.body)
+            return message.document(await self._sweep.sweep(dry_run=wish.dry_run, grace=wish.grace))
+        except PlurimusError as error:
+            return message.refusal(error, ours=False)
 
     async def _answer(self, asked: Asked, handle: Handle) -> Answer:
         ours = _OURS in asked.headers

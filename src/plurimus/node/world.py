@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from plurimus.core.ports import (
     Results,
     Spool,
 )
+from plurimus.drivers.call import Driver
 from plurimus.drivers.options import Unknown
 from plurimus.node import drivers
 
@@ -47,7 +48,7 @@ class World:
 
     `records`, `results` and `spool` give the stores of a `cniDir`, which a configuration may choose.
     `check_node` raises what is wrong with this node's set-up, for STATUS.  `unknown_options` are those that drivers
-    were given since the start.
+    were given since the start.  `stores` makes the drivers that tell what is held on this node, by their types.
     """
 
     cluster: Cluster | None
@@ -63,6 +64,7 @@ class World:
     spool: Callable[[str], Spool]
     check_node: Callable[[], None] = _nothing_to_check
     unknown_options: Unknown = field(default_factory=Unknown)
+    stores: Callable[[], Mapping[str, Driver]] = dict
 
 
 def real_world(
@@ -92,4 +94,5 @@ def real_world(
         results=_kept(lambda folder: ResultFiles(Path(folder) / "results")),
         spool=_kept(lambda folder: SpoolFiles(Path(folder) / ".spool")),
         unknown_options=unknown,
+        stores=lambda: drivers.stores(root, cluster, pools),
     )

@@ -42,7 +42,7 @@ async def test_all_runtimes_of_the_node_are_asked_unless_one_is_named(tmp_path: 
 
 
 async def test_a_runtime_that_is_named_and_missing_is_silent(tmp_path: Path) -> None:
-    with pytest.raises(ClusterError, match="no socket at /run/mine.sock, which 'criSocket' names"):
+    with pytest.raises(ClusterError, match=r"no socket at /run/mine\.sock, which 'criSocket' names"):
         await runtimes(tmp_path, "/run/mine.sock").listed()
 
 

@@ -36,6 +36,8 @@ KEYS: list[tuple[str, str, Any]] = [
     ("manifests", "manifests", "/m"),
     ("pluginTimeout", "plugin_timeout", 1),
     ("readinessTimeout", "readiness_timeout", 2.5),
+    ("sweepInterval", "sweep_interval", 0),
+    ("criSocket", "cri_socket", "/run/crio/crio.sock"),
 ]
 STRUCTS: dict[str, Any] = {
     "logOptions": LogOptions(1, 2, 3, compress=False),
@@ -75,7 +77,7 @@ def test_null_keeps_the_default(key: str, field: str, value: object) -> None:
 @pytest.mark.parametrize("key", [*IDS, *OVERLAY_KEYS])
 def test_a_wrong_type_is_refused_with_its_path(key: str) -> None:
     """The overlay's keys are checked when the daemon starts, not at the first pod."""
-    takes_numbers = key in ("connectionLimit", "metricsPort", "daemonTimeout", "pluginTimeout", "readinessTimeout")
+    takes_numbers = key in ("connectionLimit", "metricsPort", "sweepInterval") or key.endswith("Timeout")
     with pytest.raises(ConfigError) as caught:
         read(**{key: "5" if takes_numbers else 5})
     assert f"$.{key}" in caught.value.msg
@@ -133,6 +135,8 @@ def test_an_unknown_key_like_no_other_is_named_alone() -> None:
             for key in ("daemonTimeout", "pluginTimeout", "readinessTimeout")
             for value in (0, -1, 3601)
         ],
+        *[pytest.param("sweepInterval", value, id=f"sweepInterval-{value}") for value in (-1, 86401)],
+        pytest.param("criSocket", "crio.sock", id="criSocket-relative"),
     ],
 )
 def test_a_value_out_of_range_is_refused(key: str, value: object) -> None:

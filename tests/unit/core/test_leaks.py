@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from plurimus.core.leaks import Fate, Held, Namespace, Place, Words, judge
 
 GRACE = 300.0
-IDS = tuple(digit * 64 for digit in "abc") + ("by-hand",)
+IDS = (*(digit * 64 for digit in "abc"), "by-hand")
 POD = "default/pod"
 HELD = Held("lease", "10.0.0.2", "/leases", IDS[0], "eth0", age=GRACE)
 NOBODY = Words(listed=())

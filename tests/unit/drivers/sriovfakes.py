@@ -244,8 +244,8 @@ class Node:
         self.addresses = Addresses()
         self.files = StateFiles(root, timeout=timeout)
         self._plugins = InProcess(self.addresses)
-        made = Sriov(root, Ipam(self._plugins), links=self.kernel, files=self.files, tries=2, pause=0)
-        self._plugins.use({"sriov": made})
+        self.driver = Sriov(root, Ipam(self._plugins), links=self.kernel, files=self.files, tries=2, pause=0)
+        self._plugins.use({"sriov": self.driver})
 
     async def call(self, verb: str, *, pod: str = "pod", netns: str = POD, ifname: str = "net1", args: str = "",
                    previous: Any = None, version: str = "1.1.0", **conf: Any) -> Result:  # fmt: skip

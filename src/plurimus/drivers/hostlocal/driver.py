@@ -25,8 +25,10 @@ from plurimus.cni.errors import AttachmentError, Code, PlurimusError
 from plurimus.cni.result import DNS, IPConfig, Result
 from plurimus.core import hostlocal, rangesets
 from plurimus.core.hostlocal import Request
+from plurimus.core.leaks import Held
 from plurimus.core.rangesets import Range, RangeSet
 from plurimus.drivers.call import Call, Driver
+from plurimus.drivers.hostlocal import look
 from plurimus.drivers.hostlocal.folder import LeaseFolder, OpenFolder
 from plurimus.drivers.threads import in_thread, in_turn
 
@@ -136,6 +138,10 @@ class HostLocal(Driver):
 
         async with folder.turn:
             await in_thread(work)
+
+    async def held(self, call: Call) -> list[Held]:
+        where = self._folder(call).where()
+        return await in_thread(lambda: look.leases(where))
 
     def _folder(self, call: Call) -> LeaseFolder:
         """Where the network's leases are.

@@ -12,7 +12,7 @@ RDMA spec section 2.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import msgspec
@@ -21,6 +21,7 @@ import structlog
 from plurimus.adapters.rdma import EXCLUSIVE_AT_BOOT
 from plurimus.cni.errors import AttachmentError, Code, ConfigError, PlurimusError, joined
 from plurimus.cni.result import Result
+from plurimus.core.leaks import Held, Namespace
 from plurimus.drivers.call import Call, Driver
 from plurimus.drivers.rdma.state import Saved, SavedDevices, saved
 from plurimus.drivers.threads import in_thread
@@ -82,6 +83,18 @@ class Rdma(Driver):
         alive = call.valid_attachments()
         if alive is not None:
             await in_thread(lambda: self._collect(call.network, alive))
+
+    async def held(self, call: Call) -> list[Held]:
+        return await in_thread(lambda: list(self._held(call.network)))
+
+    def _held(self, network: str) -> Iterator[Held]:
+        for container_id, ifname in self._files.of_network(network):
+            saved = self._files.load(network, container_id, ifname)
+            if saved is not None:
+                gone = bool(saved.netns) and self._devices.is_gone(saved.netns)
+                yield Held("RDMA device", saved.host_name, network, container_id, ifname,
+                           Namespace.GONE if gone else Namespace.UNKNOWN,
+                           age=self._files.age(network, container_id, ifname))  # fmt: skip
 
     def _add(self, call: Call, settings: _Settings) -> None:
         if self._skips(settings):

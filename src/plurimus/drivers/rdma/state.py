@@ -9,6 +9,7 @@ RDMA spec section 2.
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,13 @@ class SavedDevices:
     def load(self, network: str, container_id: str, ifname: str) -> Saved | None:
         """What was saved, or None."""
         return self._read(self._path(network, container_id, ifname))
+
+    def age(self, network: str, container_id: str, ifname: str) -> float | None:
+        """Seconds since it was saved; None where it is gone."""
+        try:
+            return time.time() - self._path(network, container_id, ifname).stat().st_mtime
+        except OSError:
+            return None
 
     def remove(self, network: str, container_id: str, ifname: str) -> None:
         """Remove the file; a missing one is fine."""

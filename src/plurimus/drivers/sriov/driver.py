@@ -23,6 +23,7 @@ import structlog
 from plurimus.adapters.sysfs import PciFunctions
 from plurimus.cni.errors import AttachmentError, Code, PlurimusError, joined
 from plurimus.cni.result import Interface, Result
+from plurimus.core.leaks import Held, Namespace
 from plurimus.drivers import addressing
 from plurimus.drivers.announce import announce
 from plurimus.drivers.call import Call, Driver
@@ -125,6 +126,21 @@ class Sriov(Driver):
                     failures.append(error.about(f"VF {saved.device} of {saved.container_id}: "))
         if failures:
             raise joined(failures)
+
+    async def held(self, call: Call) -> list[Held]:
+        """The VFs of all networks: their files are for the node."""
+        return await in_thread(lambda: [self._held(saved) for saved in self._files.all()])
+
+    def _held(self, saved: Saved) -> Held:
+        path = saved.netns or self._files.allocated(saved.device)
+        namespace = Namespace.UNKNOWN
+        if path and self._links.is_gone(path):
+            namespace = Namespace.GONE
+        elif path and (present := self._links.identity(path)) is not None:
+            same = saved.identity is None or present == saved.identity
+            namespace = Namespace.THERE if same else Namespace.GONE
+        return Held("VF", saved.device, saved.network, saved.container_id, saved.ifname, namespace,
+                    age=self._files.age(saved.owner), userspace=saved.userspace)  # fmt: skip
 
     async def _take(self, call: Call, settings: Settings) -> _Taken:
         """The VF as the pod's, and on disk as such.  Held meanwhile, and not longer: IPAM may take its time."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -65,6 +66,13 @@ class StateFiles:
     def all(self) -> list[Saved]:
         """Everything that was saved and can be understood."""
         return self._all()[0]
+
+    def age(self, owner: tuple[str, str]) -> float | None:
+        """Seconds since what was saved of an attachment was written; None where it is gone."""
+        try:
+            return time.time() - self._path(*owner).stat().st_mtime
+        except OSError:
+            return None
 
     def unreadable(self) -> list[Path]:
         """The files that cannot be understood: nobody knows which VFs they are about."""

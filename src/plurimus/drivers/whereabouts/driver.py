@@ -18,6 +18,7 @@ import structlog
 from plurimus.cni.errors import AttachmentError, ConfigError, PlurimusError, RequestError, joined
 from plurimus.cni.result import IPConfig, Result
 from plurimus.core import slices, whereabouts, whereaboutskeys
+from plurimus.core.leaks import Held
 from plurimus.core.ports import AddressPools
 from plurimus.core.ranges import Range
 from plurimus.core.whereabouts import Settings
@@ -124,6 +125,19 @@ class Whereabouts(Driver):
                     continue
                 _log.info("collecting an address of a pod that is gone", address=str(address), pod=of.podref)
                 await queue.give_back(of.id, of.ifname)
+
+    async def held(self, call: Call) -> list[Held]:
+        """What is in this node's slice; of a pool that nodes share nobody can tell."""
+        settings, namespace = await self._read(call)
+        if not settings.slice_length:
+            return []
+        return [
+            Held("allocation", str(each.address), f"IPPool {queue}", of.id, of.ifname, pod=of.podref)
+            for queue, _ in (await self._places(settings, namespace, claim=False))[:1]
+            if (ledger := await queue.ledger()) is not None
+            for each in ledger.held()
+            for of in [each.allocation]
+        ]
 
     async def _read(self, call: Call) -> tuple[Settings, str]:
         """The configuration, with the node's own file, and the namespace of the objects."""
