@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .daemon import Node
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_state() -> Iterator[None]:
+    """The machine's /var/lib/cni, which every daemon knows, hidden: others may leave something there meanwhile."""
+    if os.geteuid() != 0:
+        yield
+        return
+    Path("/var/lib/cni").mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "plurimus-tests", "/var/lib/cni"], check=True)
+    yield
+    subprocess.run(["umount", "--lazy", "/var/lib/cni"], check=True)
 
 
 @pytest.fixture(scope="module")
