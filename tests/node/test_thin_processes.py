@@ -48,18 +48,33 @@ def in_cluster(node: ThinNode, conf: Mapping[str, Any], **keys: Any) -> dict[str
 
 
 def test_a_second_call_for_a_sandbox_waits_for_the_first(node: ThinNode) -> None:
-    """F2: a DEL that a runtime sends while its ADD is under way; nothing of either is lost."""
+    """F2: nothing of either is lost."""
     pod = node.told(node.bridge())
     before = node.snapshot()
     adding = node.begin(pod, "ADD")
-    deleting = node.launch(pod, "DEL")
+    checking = node.launch(pod, "CHECK")
     eventually(lambda: node.logged("another request of this sandbox is under way"), node.log.read_text)
     assert node.made() == []
-    assert pod.recorded() == ["pods"]
     node.go()
-    for call in (adding, deleting):
+    for call in (adding, checking):
         node.end(call).succeeded()
-    assert node.made() == ["ADD", "DEL"]
+    assert node.made() == ["ADD", "CHECK"]
+    pod.delete()
+    node.is_as(before)
+
+
+def test_a_del_ends_the_add_of_its_sandbox_and_has_it_undone(node: ThinNode) -> None:
+    """CNI spec, "Lifecycle & Ordering"."""
+    pod = node.told(node.bridge())
+    before = node.snapshot()
+    adding = node.begin(pod, "ADD")
+    (node.folder / "started").unlink()
+    deleting = node.launch(pod, "DEL")
+    eventually((node.folder / "started").exists, node.log.read_text)  # its plugin is called again
+    node.go()
+    assert "a DEL of its sandbox" in node.end(adding).refused(11)
+    node.end(deleting).succeeded()
+    assert node.made() == ["DEL"]
     node.is_as(before)
 
 

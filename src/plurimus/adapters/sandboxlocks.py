@@ -4,6 +4,9 @@ A lock is a locked file, so it ends with its process, however that ends.  A seco
 the plugins: those of a process that was killed go on, and the next request of the sandbox waits for them a while,
 since a DEL beside an ADD would free an address before it is taken.
 
+A process that a DEL may end writes its number into its lock, and gets SIGTERM from a DEL that finds it there.  One
+that waits for the lock gets it once it has the lock, if the DEL still waits then.
+
 What keeps GC and new attachments apart is a lock of the folder itself, shared by those that record.  It ends with its
 process, too, and a plugin's GC that outlives a killed one is not waited for: it knows nothing of what begins then.
 """
@@ -14,6 +17,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
@@ -36,15 +40,17 @@ class FileLocks:
         self._orphans = orphans
 
     @asynccontextmanager
-    async def hold(self, container_id: str) -> AsyncIterator[None]:
+    async def hold(self, container_id: str, *, can_end: bool = False, ends: bool = False) -> AsyncIterator[None]:
         path = self._folder / args.check_container_id(container_id)
         files.make_folder(self._folder)
         plugins = path.with_name(f".{path.name}")
-        with (
-            _given_back(path, await _taken(path, "another request of this sandbox is under way; waiting for it")),
-            _given_back(plugins, await self._plugins(plugins)),
-        ):
-            yield
+        take = partial(_taken_from, asked=set()) if ends else files.lock
+        taken = await _taken(path, "another request of this sandbox is under way; waiting for it", take)
+        with _given_back(path, taken):
+            if can_end:
+                _sign(taken)
+            with _given_back(plugins, await self._plugins(plugins)):
+                yield
 
     def busy(self) -> set[str]:
         try:
@@ -109,6 +115,44 @@ async def _taken(path: Path, held: str, take: Callable[[Path], int | None] = fil
         await asyncio.sleep(pause)
         pause = min(2 * pause, _MOST_PAUSE)
     return taken
+
+
+def _sign(taken: int) -> None:
+    """Say in a lock who has it; on a full disk a DEL waits, as it does for all others."""
+    with contextlib.suppress(OSError):
+        os.pwrite(taken, f"{os.getpid()} {_started(os.getpid())}\n".encode(), 0)
+
+
+def _taken_from(path: Path, asked: set[bytes]) -> int | None:
+    """`files.lock`, where the process that has signed the lock is asked to end, once."""
+    taken = files.lock(path)
+    if taken is None:
+        with contextlib.suppress(OSError, ValueError):
+            _ask_to_end(path, asked)
+    return taken
+
+
+def _ask_to_end(path: Path, asked: set[bytes]) -> None:
+    """Send SIGTERM to who has signed the lock at `path`; OSError or ValueError where nobody has.
+
+    The signature may be of a process that was killed, whose number another one may have by now: so it has the time of
+    its start, too, and that is looked at once a descriptor of the process is there, which stays its own.
+    """
+    signed, _, _ = files.read(path).partition(b"\n")
+    number, started = signed.split()
+    process = os.pidfd_open(int(number))
+    try:
+        if signed not in asked and _started(int(number)) == started.decode():
+            signal.pidfd_send_signal(process, signal.SIGTERM)
+            asked.add(signed)
+            _log.info("asked the ADD of this sandbox to end, which a DEL makes void", process=int(number))
+    finally:
+        os.close(process)
+
+
+def _started(pid: int) -> str:
+    """When a process was started, in the kernel's ticks: proc(5), `starttime`."""
+    return files.read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[19].decode()
 
 
 def _lock_folder(path: Path, how: int) -> int | None:

@@ -9,10 +9,11 @@ RFC 9110, RFC 9112; spec section 7.1.
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import struct
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import h11
@@ -29,12 +30,16 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request; its headers' names are in lower case, its body is None where that is longer than `MOST_BODY`."""
+    """A request; its headers' names are in lower case, its body is None where that is longer than `MOST_BODY`.
+
+    `gone` is done once nobody waits for the answer any more.
+    """
 
     method: str
     path: str
     headers: dict[bytes, bytes]
     body: bytes | None
+    gone: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 Handle = Callable[[Asked], Awaitable[Answer]]
@@ -43,7 +48,7 @@ Handle = Callable[[Asked], Awaitable[Answer]]
 class Connection(asyncio.Protocol):
     """One connection, in `open_ones` as long as it is there; `under_way` is seconds.
 
-    A request that is served is served to its end, also when the client has gone.
+    What a request that is served makes of it that its client has gone is the handler's to say.
     """
 
     def __init__(self, handle: Handle, open_ones: set[Connection], *, under_way: float = _UNDER_WAY) -> None:
@@ -55,6 +60,7 @@ class Connection(asyncio.Protocol):
         self._body = bytearray()
         self._length = 0
         self._serving: asyncio.Task[None] | None = None
+        self._asked: Asked | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -65,6 +71,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._open_ones.discard(self)
         self._in_time()
+        self._leave()
 
     def end_if_idle(self) -> None:
         """Close it, unless a request or an answer is on its way."""
@@ -85,7 +92,19 @@ class Connection(asyncio.Protocol):
         self._http.receive_data(b"")
         if self._serving is None:
             self._advance()
+        if self._has_closed():
+            self._leave()
         return True  # who has said all may still listen
+
+    def _has_closed(self) -> bool:
+        """Whether the other end is closed as a whole, as it is when its process has ended; half of it may be."""
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket").fileno(), 0)
+        return bool(poll.poll(0))  # POLLHUP comes unasked
+
+    def _leave(self) -> None:
+        if self._asked is not None and not self._asked.gone.done():
+            self._asked.gone.set_result(None)
 
     def _advance(self) -> None:
         """Take what has come; begin with a request that is whole."""
@@ -133,11 +152,12 @@ class Connection(asyncio.Protocol):
         self._body.clear()
         path = head.target.partition(b"?")[0].decode("ascii")
         try:
-            answer = await self._handle(Asked(head.method.decode("ascii"), path, dict(head.headers), body))
+            self._asked = Asked(head.method.decode("ascii"), path, dict(head.headers), body)
+            answer = await self._handle(self._asked)
         except BaseException:
             self._transport.abort()  # no answer is better than a wrong one
             raise
-        self._serving = None
+        self._serving = self._asked = None
         self._answer(answer)
 
     def _answer(self, answer: Answer) -> None:

@@ -87,7 +87,11 @@ async def _answer(requests: Requests, request: Request, say: Callable[[bytes], N
         say(encode_error(error))
         return 1
     except asyncio.CancelledError:
-        say(encode_error(ClusterError("the call was ended by SIGTERM; what it had done is undone")))
+        say(
+            encode_error(
+                ClusterError("the call was ended by SIGTERM, as a DEL of its sandbox does; what it had done is undone")
+            )
+        )
         return 1
     except Exception as error:  # noqa: BLE001 - a runtime must get a CNI error, whatever happens here
         _log.exception("request failed for a reason nobody foresaw")

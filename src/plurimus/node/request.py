@@ -104,7 +104,8 @@ class Requests:
         elif verb == "GC":
             await self._gc(context)
         elif verb in ("ADD", "DEL", "CHECK"):
-            async with self.sandbox(context):
+            # one in the spool waits: an ADD that comes behind it makes it void
+            async with self.sandbox(context, ends=verb == "DEL" and request.spool is None):
                 if verb == "ADD":
                     return Outcome(await self._add(context), context.stdin.get("cniVersion") or version.OLDEST)
                 if verb == "CHECK":
@@ -116,10 +117,13 @@ class Requests:
         return Outcome()
 
     @asynccontextmanager
-    async def sandbox(self, context: Context) -> AsyncIterator[None]:
-        """One request at a time for a sandbox, which is never the host itself; log lines name both."""
+    async def sandbox(self, context: Context, *, ends: bool = False) -> AsyncIterator[None]:
+        """One request at a time for a sandbox, which is never the host itself; log lines name both.
+
+        One that `ends` has the ADDs of the sandbox end that came before it, and waits until they are undone.
+        """
         env = context.env
-        async with self.locks.hold(env.container_id):
+        async with self.locks.hold(env.container_id, can_end=env.verb == "ADD", ends=ends):
             with structlog.contextvars.bound_contextvars(
                 pod=str(context.pod), container=env.container_id, verb=env.verb
             ):

@@ -40,6 +40,8 @@ _PATHS = {
     _SWEEP: ("POST",),
     **dict.fromkeys(_PROBES, ("GET", "HEAD", "POST")),
 }
+_NOT_WITHOUT = ("ADD", "CHECK", "STATUS")
+"""What is ended when nobody waits for the answer any more: an ADD, which then is undone, and what changes nothing."""
 _log = structlog.get_logger(__name__)
 
 Handle = Callable[[Request, InterfaceAttributes], Awaitable[Outcome]]
@@ -147,8 +149,15 @@ class Server:
         try:
             request, attributes = message.decode(asked.body)
             about = {"verb": request.env.get("CNI_COMMAND", ""), "container": request.env.get("CNI_CONTAINERID", "")}
+            if about["verb"] in _NOT_WITHOUT:
+                asked.gone.add_done_callback(lambda _: task.cancel())
             async with self._slots:
                 return message.answer(await handle(request, attributes), ours=ours)
+        except asyncio.CancelledError as error:
+            notes = getattr(error, "__notes__", [])
+            why = "nobody waits for the answer any more" if asked.gone.done() else "the daemon ends"
+            _log.warning("a request was ended, and undone if it was an ADD", because=why, notes=notes, **about)
+            raise
         except PlurimusError as error:
             notes = getattr(error, "__notes__", [])
             _log.error("request failed", code=error.code, error=str(error), notes=notes, **about)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -126,6 +128,30 @@ async def test_plugins_of_a_killed_request_are_waited_for_a_while(tmp_path: Path
     ]
 
 
+@pytest.mark.parametrize(("signed", "ended"), [("{pid} {start}", True), ("{pid} 1", False), ("", False), ("x", False)])
+async def test_who_ends_others_asks_the_process_that_signed_the_lock(tmp_path: Path, signed: str, ended: bool) -> None:
+    """A process that was killed has left its number, which by now may be that of another."""
+    path = tmp_path / "a"
+    with process_that_holds(path) as other:
+        start = Path(f"/proc/{other.pid}/stat").read_text().rpartition(")")[2].split()[19]
+        path.write_text(signed.format(pid=other.pid, start=start))
+        waiting = asyncio.create_task(_hold(FileLocks(tmp_path), "a", ends=True))
+        if ended:
+            await waiting
+            assert other.wait(30) == -signal.SIGTERM
+            return
+        await asyncio.sleep(0.05)
+        assert other.poll() is None
+        other.kill()
+        await waiting
+
+
+async def test_only_who_can_end_signs(tmp_path: Path) -> None:
+    for can_end in (True, False):
+        async with FileLocks(tmp_path).hold("a", can_end=can_end):
+            assert (tmp_path / "a").read_text().startswith(f"{os.getpid()} ") is can_end
+
+
 @pytest.mark.parametrize("container", ["../a", "", ".a"])
 async def test_a_lock_leads_to_no_other_file(tmp_path: Path, container: str) -> None:
     with pytest.raises(PlurimusError):
@@ -143,6 +169,6 @@ async def test_a_folder_that_cannot_be_used_is_code_5(tmp_path: Path) -> None:
         FileLocks(tmp_path / "file").busy()
 
 
-async def _hold(locks: FileLocks, container: str) -> None:
-    async with locks.hold(container):
+async def _hold(locks: FileLocks, container: str, *, ends: bool = False) -> None:
+    async with locks.hold(container, ends=ends):
         pass

@@ -219,15 +219,26 @@ async def test_a_request_that_is_on_its_way_when_the_daemon_ends_is_served(part:
         assert await client.rest() == b""
 
 
-async def test_a_request_is_served_to_its_end_when_its_client_has_gone() -> None:
-    """Half an ADD is worse than one that nobody asked for: the runtime sends a DEL."""
+async def test_a_handler_is_told_that_its_client_has_gone_and_may_go_on() -> None:
     async with connected() as client:
         serving = await client.served()
+        assert not client.asked[0].gone.done()
         client.writer.transport.abort()
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await client.asked[0].gone
         client.go_on.set()
         await serving
+
+
+async def test_a_client_that_still_listens_has_not_gone() -> None:
+    """It has closed its half of the connection."""
+    async with connected() as client:
+        await client.served()
+        client.writer.write_eof()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not client.asked[0].gone.done()
+        client.go_on.set()
+        assert (await client.answer())[0] == 200
 
 
 async def test_a_request_that_is_cancelled_has_no_answer() -> None:

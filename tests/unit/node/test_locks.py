@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 
 from plurimus.node.locks import LocksInProcess
 
-from .world import CONTAINER, NETNS, Node
-
 
 @settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 4), st.booleans()), max_size=12))
@@ -65,19 +63,3 @@ async def test_who_gives_up_waiting_leaves_nothing_behind() -> None:
     assert locks.busy() == set()
     async with locks.hold("a"):
         pass
-
-
-async def test_a_del_waits_for_the_add_of_its_sandbox() -> None:
-    """CNI spec, "Lifecycle & Ordering": a runtime that gave up an ADD may send the DEL while it still runs."""
-    node = Node()
-    node.networks("a")
-    held = node.plugins.hold("ADD", "net1")
-    async with held.while_waiting(node.add()):
-        deleting = asyncio.create_task(node.delete())
-        for _ in range(10):
-            await asyncio.sleep(0)
-        assert node.plugins.made("DEL") == []
-    await deleting
-    assert node.plugins.made() == ["ADD bridge eth0", "ADD a net1", "DEL a net1", "DEL bridge eth0"]
-    assert node.left() == []
-    assert (CONTAINER, NETNS, "eth0") not in node.plugins.attached
