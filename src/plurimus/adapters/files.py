@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from plurimus.adapters.remedies import remedy
 from plurimus.cni.errors import AttachmentError, Code
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
@@ -204,7 +205,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def io_error(path: Path | str, verb: str, error: OSError) -> AttachmentError:
-    return AttachmentError(f"cannot {verb} {path}: {error.strerror}", code=Code.IO_FAILURE)
+    return AttachmentError(f"cannot {verb} {path}: {error.strerror}", details=remedy(error), code=Code.IO_FAILURE)
 
 
 def _create(path: str) -> int:

@@ -21,6 +21,7 @@ import structlog
 
 from plurimus.adapters import process, rooted
 from plurimus.adapters.process import Finished
+from plurimus.adapters.remedies import remedy
 from plurimus.cni import gojson
 from plurimus.cni.errors import AttachmentError, Code, decode_error
 
@@ -62,7 +63,7 @@ class Executables:
         except process.OutputTooLong as error:
             raise AttachmentError(f"{what} printed more than {process.MOST_OUTPUT} bytes and was ended") from error
         except OSError as error:
-            raise AttachmentError(f"{what} at {path} cannot be run: {error.strerror}") from error
+            raise AttachmentError(f"{what} at {path} cannot be run: {error.strerror}", details=remedy(error)) from error
         if finished.status != 0:
             raise _failure(finished)
         if finished.stderr:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import errno
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
+from plurimus.adapters.remedies import remedy
 from plurimus.adapters.visitors import LONG, Turns, Visitors
+from plurimus.cni.errors import AttachmentError
 
 T = TypeVar("T")
+_NO_THREADS = remedy(OSError(errno.EAGAIN, ""))
 
 _visitors = Visitors()
 _turns = Turns(_visitors)
@@ -65,7 +69,10 @@ def _started(work: Callable[[], T], start: Callable[[Callable[[], None]], None])
     loop = asyncio.get_running_loop()
     outcome: _Outcome[T] = _Outcome(loop=loop)
     run = partial(contextvars.copy_context().run, work)
-    start(lambda: _carry_out(run, outcome, loop))
+    try:
+        start(lambda: _carry_out(run, outcome, loop))
+    except RuntimeError as error:
+        raise AttachmentError(f"no thread can be started for it: {error}", details=_NO_THREADS) from error
     return outcome
 
 

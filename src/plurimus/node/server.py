@@ -68,9 +68,11 @@ class Server:
     async def start(self, listener: socket.socket) -> None:
         """Serve on `listener`, a bound unix socket."""
         loop = asyncio.get_running_loop()
+        # asyncio's backlog also is how often it tries to accept at once, which without descriptors it does in vain
         self._listening = await loop.create_server(
-            lambda: Connection(self._serve, self._connections), sock=listener, backlog=BACKLOG
+            lambda: Connection(self._serve, self._connections), sock=listener, backlog=1
         )
+        listener.listen(BACKLOG)
 
     async def stop(self) -> None:
         """Say that it is not ready, let requests end, cancel what is left and wait until that is undone (S39).
