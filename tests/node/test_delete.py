@@ -54,6 +54,30 @@ def test_the_namespace_may_be_gone(node: Node, path: str) -> None:
     node.is_as(before)
 
 
+@pytest.mark.parametrize("executables", [False, True])
+def test_another_pods_namespace_may_be_at_its_path(node: Node, executables: bool) -> None:
+    """A runtime gives a path anew once the namespace at it has gone; the kernel gives its inode's number anew, too."""
+    kind = "macvlan-program" if executables else "macvlan"
+    (node.bin / "macvlan-program").symlink_to((node.bin / "macvlan").resolve())
+    node.network("rail", node.macvlan(type=kind))
+    before = node.snapshot()
+    gone, other = node.sandbox("rail"), node.sandbox("rail")
+    gone.add()
+    netns.delete(gone.netns)
+    netns.delete(other.netns)
+    other.netns = gone.netns
+    netns.create(other.netns)
+    other.add()
+    addresses = other.addresses()
+    assert set(addresses) == {"eth0", "net1"}
+    gone.delete()
+    assert other.addresses() == addresses
+    other.check()
+    other.delete()
+    del (now := node.snapshot())[f"namespace {other.name}"]
+    assert now == before
+
+
 def test_the_pod_may_be_gone(node: Node) -> None:
     """F2, S5.  Spec section 6.6."""
     pod = sandbox(node)

@@ -6,7 +6,10 @@ Spec sections 3.2 (interface names) and 6.5 (default routes).
 from __future__ import annotations
 
 import errno
+import functools
 import ipaddress
+import socket
+import struct
 from collections.abc import Mapping, Sequence
 
 from plurimus.adapters import files, linkgroups, netns
@@ -17,6 +20,7 @@ from plurimus.wire.rtnetlink import Route
 
 _PRIORITY = {4: 0, 6: 1024}
 """What the kernel makes of a route without a priority."""
+_SO_NETNS_COOKIE = 71
 
 
 class NamespaceKernel:
@@ -44,8 +48,26 @@ class NamespaceKernel:
     async def is_own_namespace(self, path: str) -> bool:
         return netns.is_same_namespace(path, "/proc/self/ns/net")
 
+    async def cookie(self, path: str) -> str:
+        return await in_thread(lambda: netns.visit(path, _cookie))
+
     async def is_leftover(self, path: str) -> bool:
         return netns.is_leftover(path)
+
+
+def _cookie() -> str:
+    """The kernel counts namespaces from its start on (5.14); the number of an inode is given away again at once."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asked:
+            (cookie,) = struct.unpack("=Q", asked.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8))
+        return f"{_boot()}/{cookie}"
+    except OSError:
+        return ""
+
+
+@functools.cache
+def _boot() -> str:
+    return files.read("/proc/sys/kernel/random/boot_id").decode().strip()
 
 
 def _interfaces() -> set[str]:

@@ -76,6 +76,8 @@ class Plan:
     pod: PodReference
     attachments: tuple[Attachment, ...]
     warnings: tuple[str, ...] = ()
+    cookie: str = ""
+    """Of the namespace, as `ports.Kernel` tells it; empty where nobody has asked."""
 
 
 def make(

@@ -248,6 +248,9 @@ class Kernel(Protocol):
     async def is_own_namespace(self, netns: str) -> bool:
         """Whether `netns` is the namespace this process runs in (which is no pod's)."""
 
+    async def cookie(self, netns: str) -> str:
+        """What no other namespace of this node has or ever had; empty where the kernel does not tell."""
+
     async def is_leftover(self, netns: str) -> bool:
         """Whether something is at `netns`, but no network namespace: one was there and is gone."""
 

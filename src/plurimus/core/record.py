@@ -34,6 +34,7 @@ class _Ours(msgspec.Struct, frozen=True, rename="camel"):
     args: list[tuple[str, str]]
     capability_args: dict[str, Any]
     is_default: bool
+    cookie: str = ""
 
 
 class _Plugin(msgspec.Struct, frozen=True):
@@ -91,7 +92,7 @@ def decode(content: bytes, *, container_id: str, ifname: str = "eth0", args: Pai
         attachments = tuple(_attachment(index, element, ifname, args) for index, element in enumerate(elements))
     except PlurimusError as error:
         raise ValueError(f"the record is malformed: {error}") from error
-    return Plan(container_id, netns, pod, attachments)
+    return Plan(container_id, netns, pod, attachments, cookie=head.cookie if head else "")
 
 
 def _check_format(elements: list[Any]) -> None:
@@ -123,6 +124,7 @@ def _element(plan: Plan, attachment: Attachment) -> dict[str, Any]:
                 args=list(attachment.args),
                 capability_args=dict(requested),
                 is_default=attachment.is_default,
+                cookie=plan.cookie,
             )
         ),
     }

@@ -31,7 +31,8 @@ async def plan_of(env: Environment, netconf: NetConf, world: World) -> Plan | No
 
     The namespace is the request's, since only the runtime knows whether the old path still is the
     pod's; GC, which is about no sandbox in particular, gets the recorded one.  Where it has gone and
-    left its file, plugins are told of none: they would take the file for a failure and free nothing.
+    left its file, plugins are told of none: they would take the file for a failure and free nothing.  So they are
+    where another namespace is at its path by now, which is another pod's.
     """
     plan = await _recorded(env, netconf, world)
     if plan is None:
@@ -39,8 +40,24 @@ async def plan_of(env: Environment, netconf: NetConf, world: World) -> Plan | No
     if plan is None:
         return None
     netns = plan.netns if env.verb == "GC" else env.netns
-    gone = env.verb in ("DEL", "GC") and await world.kernel.is_leftover(netns)
+    gone = env.verb in ("DEL", "GC") and (
+        await world.kernel.is_leftover(netns) or await _is_anothers(plan, netns, world)
+    )
     return replace(plan, netns="" if gone else netns)
+
+
+async def _is_anothers(plan: Plan, netns: str, world: World) -> bool:
+    """Whether the namespace at `netns` is not the one the attachments were made in."""
+    if not plan.cookie or not netns:
+        return False
+    try:
+        now = await world.kernel.cookie(netns)
+    except PlurimusError:  # there is none, which plugins can tell themselves
+        return False
+    if now in ("", plan.cookie):
+        return False
+    _log.warning("the sandbox's namespace has gone and another one is at its path, which is left alone", netns=netns)
+    return True
 
 
 async def _recorded(env: Environment, netconf: NetConf, world: World) -> Plan | None:

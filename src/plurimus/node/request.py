@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -145,6 +146,7 @@ class Requests:
             context.attacher.refuse_impossible(plan, await context.world.kernel.interfaces(context.env.netns))
             await self._undo_leftovers(context, left)
         context.spool.forget(context.env.container_id, context.env.ifname)
+        plan = replace(plan, cookie=await context.world.kernel.cookie(context.env.netns))
         try:
             async with self.locks.recording():
                 taken, _ = await both(

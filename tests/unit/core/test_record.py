@@ -157,6 +157,7 @@ plans = st.builds(
     Plan,
     container_id=st.just(CONTAINER),
     netns=words,
+    cookie=words,
     pod=st.builds(PodReference, words, words, words),
     attachments=st.lists(attachments, min_size=1, max_size=4).map(tuple),
 )

@@ -185,6 +185,7 @@ class FakeKernel:
         self.changes: list[Mapping[str, Sequence[RouteChange]]] = []
         self.own_namespace = "/proc/1/ns/net"
         self.leftovers: set[str] = set()
+        self.cookies: dict[str, str] = {}
         self.error: PlurimusError | None = None
         self.delete_error: PlurimusError | None = None
         self.deleted: list[Mapping[str, str]] = []
@@ -207,6 +208,9 @@ class FakeKernel:
 
     async def is_own_namespace(self, netns: str) -> bool:
         return netns == self.own_namespace
+
+    async def cookie(self, netns: str) -> str:
+        return self.cookies.get(netns, f"cookie of {netns}")
 
     async def is_leftover(self, netns: str) -> bool:
         return netns in self.leftovers
