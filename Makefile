@@ -1,9 +1,10 @@
 # The words of the project.  `make demo` and `make test` set up what they need.
 
-.PHONY: demo demo-rdma test check fmt docs bench test-interop test-cluster test-vm for-tests for-interop for-cluster for-vm wheels image images manifests setup clean
+.PHONY: demo demo-rdma test check fmt docs bench soak faults-table test-interop test-cluster test-vm for-tests for-interop for-cluster for-vm wheels image images manifests setup clean
 
 PY := .venv/bin/python
 PODS := 20
+ADDS := 10000
 JOBS := $(shell nproc)
 # tests beside others, each process of them in namespaces of its own
 BESIDE := -n $(JOBS) --dist worksteal
@@ -18,7 +19,10 @@ demo-rdma: setup   ## the same with SR-IOV and an RDMA ping, in a machine made b
 	@$(PY) -m tests.vm.run --cards 1 --command -- $(PY) examples/rdma/demo.py
 
 test: setup        ## all tests that need no more than this machine
-	@$(PY) -m pytest $(BESIDE) --ignore=tests/interop --ignore=tests/cluster --ignore=tests/vm $(ARGS)
+	@$(PY) -m pytest $(BESIDE) --ignore=tests/interop --ignore=tests/cluster --ignore=tests/vm --ignore=tests/soak $(ARGS)
+
+soak: setup        ## thousands of pods with faults among them: the daemon grows in nothing, nothing is left (ADDS=600 for a minute)
+	@ADDS=$(ADDS) $(PY) -m pytest -s tests/soak
 
 test-interop: for-interop ## against the real Multus and reference plugins, built from their Go modules
 	@$(PY) -m pytest $(BESIDE) tests/interop $(ARGS)
@@ -65,6 +69,9 @@ docs: setup        ## the parts of docs/ that are made from the code
 bench: for-interop ## docs/performance.md: ours, Multus and the bare kernel in turn (QUICK=1 to see that it works)
 	@.venv/bin/pip install -q --disable-pip-version-check -r bench/requirements.txt
 	@$(PY) -m bench.run --pods $(PODS) $(if $(QUICK),--quick) --write $(BENCH_OUT)
+
+faults-table: for-interop ## docs/beside-multus-faults.md: the same faults against the real Multus and ours
+	@$(PY) -m bench.faults
 
 wheels: setup      ## release wheels for amd64 and arm64, each with its shim
 	@.venv/bin/pip install -q ziglang==0.17.1

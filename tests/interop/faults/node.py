@@ -1,0 +1,226 @@
+"""A node with one candidate on it, Plurimus or the real Multus, which a fault befalls; and what the fault left.
+
+Both have the same API server, plugins, pods and runtime.  The runtime is patient as kubelet is: a DEL that fails is
+sent again, and once it succeeds the sandbox's namespace goes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from plurimus.adapters import netns
+from tests.interop.node import PLUGINS, SharedNode
+from tests.node import snapshot
+from tests.node.daemon import Node
+from tests.node.process import TOLD
+from tests.node.runtime import Answer, Sandbox
+from tests.node.scripts import PASS_ON
+from tests.node.snapshot import run
+
+OURS, MULTUS = "ours", "thick"
+"""The candidates, by how a runtime reaches them."""
+GIVES_UP = 30.0
+"""Seconds after which the runtime ends a call."""
+SETTLES = 8.0
+"""Seconds in which what is to go behind the answers goes."""
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a fault left, once the runtime has done all it can."""
+
+    addresses: int = 0
+    interfaces: int = 0
+    silent: int = 0
+    """Pods that run without an interface they asked for."""
+    died: int = 0
+    """Daemons that ended and were not killed by the test."""
+    stuck: int = 0
+    """Pods whose DEL never succeeds."""
+
+    def values(self) -> list[int]:
+        return [getattr(self, field.name) for field in fields(self)]
+
+
+class FaultNode(SharedNode):
+    """Only the candidate's daemon runs: it must not find the other's records and mend them."""
+
+    def __init__(self, folder: Path, candidate: str) -> None:
+        super().__init__(folder)
+        self.candidate = candidate
+        self.config |= {"manifests": "", "kubeconfig": self.multus.kubeconfig, "apiTimeout": 2}
+        self.stuck = self.silent = self.died = 0
+
+    def __enter__(self) -> Self:
+        self.api.start()
+        Node.__enter__(self)
+        if self.candidate == MULTUS:
+            self.stop()
+            self.multus.start()
+        return self
+
+    def start_daemon(self) -> None:
+        if self.candidate == OURS:
+            self.start()
+        else:
+            self.multus.generated.unlink(missing_ok=True)  # by which it is known that it serves
+            self.multus.start()
+
+    @property
+    def daemon(self) -> subprocess.Popen[bytes]:
+        process = self._daemon if self.candidate == OURS else self.multus._process
+        assert process is not None
+        return process
+
+    def kill_daemon(self) -> None:
+        """As the kernel ends a container: what the daemon has started ends with it."""
+        process = self.daemon
+        children = [int(pid) for task in Path(f"/proc/{process.pid}/task").iterdir()
+                    for pid in (task / "children").read_text().split()]  # fmt: skip
+        process.kill()
+        process.wait(30)
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):
+                subprocess.run(["kill", "-KILL", str(pid)], stderr=subprocess.DEVNULL, check=False)
+        self._daemon = self.multus._process = None
+
+    def told(self) -> None:
+        """Install the plugin `told`, which waits as long as there is the file `wait`, and `broken`, which fails."""
+        self.script("told", TOLD.format(folder=str(self.folder)) + PASS_ON)
+        self.script("broken", "if env['CNI_COMMAND'] == 'ADD':\n    print(json.dumps({'code': 50, 'msg': 'broken'}))\n"
+                              "    sys.exit(1)\n")  # fmt: skip
+        self.script("rubbish", "print('all is well')\n")
+        for name in ("started", "wait"):
+            (self.folder / name).unlink(missing_ok=True)
+
+    def four(self, third: str = "") -> Sandbox:
+        """A pod with four networks; `third` is a plugin behind macvlan in the third of them."""
+        self.told()
+        for number, name in enumerate(("one", "two", "three")):
+            config: dict[str, Any] = self.macvlan(number % 2) | {
+                "name": name, "ipam": self.host_local(f"10.{number + 20}.0.0/24")}  # fmt: skip
+            if third and name == "two":
+                config = {"cniVersion": "1.1.0", "name": name, "plugins": [config, {"type": third}]}
+            self.network(name, config)
+        return self.sandbox("one,two,three")
+
+    def launch(self, pod: Sandbox, verb: str) -> subprocess.Popen[bytes]:
+        """A call that runs beside the test."""
+        conf = pod.netconf | self.ways[self.candidate]
+        env = {"CNI_COMMAND": verb, "CNI_PATH": str(self.bin), **pod.environment()}
+        call = subprocess.Popen([PLUGINS[conf["type"]]], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.DEVNULL)  # fmt: skip
+        assert call.stdin is not None
+        call.stdin.write(json.dumps(conf).encode())
+        call.stdin.close()
+        call.stdin = None
+        return call
+
+    def begin(self, pod: Sandbox) -> subprocess.Popen[bytes]:
+        """An ADD whose plugin `told` has been started and waits."""
+        (self.folder / "wait").touch()
+        call = self.launch(pod, "ADD")
+        until((self.folder / "started").exists, 30)
+        assert (self.folder / "started").exists(), "the plugin was never started"
+        return call
+
+    def go(self) -> None:
+        (self.folder / "wait").unlink(missing_ok=True)
+
+    def ask(self, pod: Sandbox, verb: str, seconds: float = GIVES_UP) -> Answer | None:
+        """How a call ended; None where the runtime gave up and ended the plugin."""
+        call = self.launch(pod, verb)
+        try:
+            stdout, _ = call.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            give_up(call)
+            return None
+        return Answer(call.returncode, stdout)
+
+    def runs(self, pod: Sandbox) -> bool:
+        """Whether the pod runs; one that lacks an interface is counted."""
+        answer = self.ask(pod, "ADD")
+        if answer is None or answer.status != 0:
+            return False
+        self.silent += not {"eth0", "net1", "net2", "net3"} <= set(pod.links())
+        return True
+
+    def remove(self, pod: Sandbox) -> None:
+        """As a runtime deletes a pod: again and again until it works, and then its namespace."""
+        for _ in range(_TRIES):
+            answer = self.ask(pod, "DEL")
+            if answer is not None and answer.status == 0:
+                netns.delete(pod.netns)
+                return
+        self.stuck += 1
+
+    @contextmanager
+    def without_api(self) -> Iterator[None]:
+        """The API server cannot be reached, and what was connected is cut off."""
+        rule = f"tcp dport {self.api.port} reject with tcp reset"
+        run("nft", f"add table inet away; add chain inet away out {{ type filter hook output priority 0; }}; "
+                   f"add rule inet away out {rule}")  # fmt: skip
+        try:
+            yield
+        finally:
+            run("nft", "delete table inet away")
+
+    def befall(self, fault: Callable[[FaultNode], None]) -> Left:
+        """What `fault` leaves."""
+        before = set(snapshot.kernel()["links"])
+        self.stuck = self.silent = self.died = 0
+        try:
+            fault(self)
+        finally:
+            self.go()
+        process = self._daemon if self.candidate == OURS else self.multus._process
+        if process is None or process.poll() is not None:
+            self.died += 1
+            self.start_daemon()
+        until(lambda: not self._addresses() and not self._interfaces(before), SETTLES)
+        left = Left(self._addresses(), self._interfaces(before), self.silent, self.died, self.stuck)
+        self.clear()
+        return left
+
+    def clear(self) -> None:
+        """What is left goes, and the next fault meets a daemon that knows nothing of it."""
+        if self.candidate == OURS:
+            self.stop()
+        else:
+            self.multus.stop()
+            self.multus.generated.unlink(missing_ok=True)
+        self.reset()
+        self.start_daemon()
+
+    def _addresses(self) -> int:
+        return sum(path.is_file() and path.name[0].isdigit() for path in self.ipam.rglob("*"))
+
+    def _interfaces(self, before: set[str]) -> int:
+        """Those on the host that were not there before, and those of pods; of a pair both ends count as one."""
+        there = {each.name for each in Path("/run/netns").iterdir()}
+        mine = [each for each in self.sandboxes if each.name in there]
+        inside = sum(len(each.links()) for each in mine)
+        veths = sum("eth0" in each.links() for each in mine)
+        return inside + max(0, len(set(snapshot.kernel()["links"]) - before) - veths)
+
+
+def give_up(call: subprocess.Popen[bytes]) -> None:
+    """As a runtime does: it kills the plugin it started, and no more than that."""
+    call.kill()
+    call.communicate()
+
+
+def until(holds: Callable[[], bool], seconds: float) -> None:
+    """Wait until it is so, or not any longer."""
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.05)
