@@ -1,0 +1,59 @@
+"""An API server that is away for long: ADD says so soon, DEL does without it, and the daemon finds back by itself.
+
+What an hour does that a second does not is wait longer between two tries, which `adapters.informer` bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from plurimus.adapters import netns
+from tests.soak.node import SoakNode
+
+from .process import eventually
+from .runtime import Sandbox
+from .snapshot import firewall
+
+pytestmark = pytest.mark.usefixtures("root")
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[SoakNode]:
+    with SoakNode(tmp_path) as node:
+        yield node
+        for sandbox in node.sandboxes:
+            sandbox.call("DEL")
+            netns.delete(sandbox.netns)
+
+
+def know(node: SoakNode, pod: Sandbox) -> Sandbox:
+    """Have the API server know the pod, with two networks beside its default one."""
+    annotations = {"k8s.v1.cni.cncf.io/networks": "driver,executable"}
+    node.api.store.put(("pods", pod.namespace, pod.pod), {"metadata": {"uid": pod.uid, "annotations": annotations}})
+    return pod
+
+
+def succeeds(pod: Sandbox) -> Callable[[], bool]:
+    """Whether an ADD of it does, when it is asked."""
+    return lambda: pod.call("ADD").status == 0
+
+
+def test_without_it_add_is_refused_in_time_and_del_works_and_later_all_does(node: SoakNode) -> None:
+    there, other, late = know(node, node.sandbox()), know(node, node.sandbox()), node.sandbox()
+    before = node.snapshot()
+    there.add()
+    with node.without_api():
+        assert f"{other.namespace}/{other.pod}" in other.call("ADD").refused(11)
+        assert other.links() == {}
+        there.delete()
+        know(node, late)  # while nobody hears of it
+        assert late.call("ADD").refused(11)
+        node.is_as({**before, "firewall": firewall()})
+    for pod in (other, late):
+        eventually(succeeds(pod), node.log.read_text)
+        assert set(pod.links()) == {"eth0", "net1", "net2"}
+        pod.delete()
+    node.is_as(before)
