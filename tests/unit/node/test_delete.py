@@ -66,8 +66,17 @@ async def test_half_a_record_of_a_sandbox_nobody_knows_is_removed(tmp_path: Path
 async def test_the_namespace_is_what_the_runtime_says_now(netns: str) -> None:
     """F2: it may have gone, and its old path may be another's by now."""
     node = await attached()
+    node.kernel.cookies["/run/netns/another"] = await node.kernel.cookie(NETNS)  # it has another path by now
     await node.delete(netns=netns)
     assert {call.env["CNI_NETNS"] for call in node.plugins.calls} == {netns}
+
+
+async def test_a_namespace_that_is_another_pods_is_none_to_the_plugins() -> None:
+    node = await attached()
+    node.kernel.cookies[NETNS] = "another"
+    await node.delete()
+    assert {call.env["CNI_NETNS"] for call in node.plugins.calls} == {""}
+    assert node.left() == []
 
 
 async def test_a_namespace_that_left_its_file_is_as_good_as_none() -> None:
