@@ -82,6 +82,11 @@ class DaemonConfig(msgspec.Struct, frozen=True, rename="camel"):
     cri_socket: str = ""
 
     @property
+    def implied(self) -> dict[str, Any]:
+        """What it says of requests without naming it: who may write manifests of this node is its administrator."""
+        return {"definitionFolders": ["/"]} if self.manifests else {}
+
+    @property
     def given_config(self) -> str:
         """The path of the file that is the node's CNI configuration as it is; empty where that is made."""
         return "" if self.multus_config_file == "auto" else self.multus_config_file
@@ -115,7 +120,7 @@ def parse(content: bytes, *, what: str = "daemon configuration") -> ConfigFile:
     except ConfigError as error:
         raise error.about(f"{what}: ") from None
     warnings = tuple(f"{what}: {text}" for text in keys.unknown(raw, known))
-    return ConfigFile(daemon, document, warnings)
+    return ConfigFile(daemon, daemon.implied | document, warnings)
 
 
 def _check(config: DaemonConfig) -> None:

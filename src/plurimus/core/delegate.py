@@ -10,7 +10,7 @@ from plurimus.cni.conf import NetworkConfig, PluginConf
 from plurimus.cni.errors import ConfigError
 from plurimus.model.selection import NetworkSelectionElement
 
-_OURSELVES = ("plurimus", "multus", "multus-shim")
+OURSELVES = ("plurimus", "multus", "multus-shim")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Delegate:
     def checked(self) -> Delegate:
         """This delegate, unless it would have Plurimus call itself (S35) or has no name to run under."""
         for kind in self.config.types:
-            if kind in _OURSELVES:
+            if kind in OURSELVES:
                 raise ConfigError(f"network {self.display_name!r} has type {kind!r}: Plurimus would call itself")
         if not self.config.name:
             raise ConfigError(f"network {self.display_name!r}: missing network name: the configuration needs a 'name'")

@@ -30,7 +30,7 @@ _OFFERED = {"cniVersion": "1.0.0", "cniVersions": ["1.0.0", version.CURRENT]}
 _CHECKED_SINCE = "0.4.0"
 """The first version with CHECK, from which on Multus wants the default network to have it, too."""
 _COPIED = ("binDir", "cniDir", "confDir", "daemonSocketDir", "daemonTimeout", "namespaceIsolation", "globalNamespaces",
-           "auxiliaryCNIChainName")  # fmt: skip
+           "definitionFolders", "auxiliaryCNIChainName")  # fmt: skip
 _LOGGING = ("logFile", "logLevel", "logToStderr", "logOptions")
 """Keys Multus' shim reads, where `type` names that; ours logs nothing."""
 _MADE = ("cniVersion", "name", "type", "capabilities", "runtimeConfig", "program", "kubeconfig", "delegates")

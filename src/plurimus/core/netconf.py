@@ -59,6 +59,7 @@ class NetConf(msgspec.Struct, frozen=True, rename="camel"):
     system_namespaces: tuple[str, ...] = ("kube-system",)
     namespace_isolation: bool = False
     global_namespaces: str = ""
+    definition_folders: list[str] | None = None
     readiness_indicator_file: str = msgspec.field(default="", name="readinessindicatorfile")
     retry_delete_on_error: bool = False
     auxiliary_chain_name: str = msgspec.field(default="", name="auxiliaryCNIChainName")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from plurimus.cni.errors import ConfigError, RequestError
 from plurimus.core.netconf import NetConf
 from plurimus.model import selection
+from plurimus.model.definition import ALLOWED_NAMESPACES, NetworkAttachmentDefinition
 from plurimus.model.pod import DEFAULT_NETWORK, NETWORKS, Pod
 from plurimus.model.selection import NetworkSelectionElement
 
@@ -31,6 +32,8 @@ class Reference:
     selection: NetworkSelectionElement | None = None
     is_default: bool = False
     inline: int | None = None
+    asked_from: str = ""
+    """The namespace of the pod whose author chose it; empty where the node's configuration did."""
 
     @property
     def is_path(self) -> bool:
@@ -52,7 +55,9 @@ def references(netconf: NetConf, pod: Pod | None) -> list[Reference]:
     elements = selection.parse(pod.annotations.get(NETWORKS, ""), namespace=pod.namespace)
     for element in elements:
         _check_isolation(netconf, pod, element)
-    return wanted + [Reference(element.name, element.namespace, selection=element) for element in elements]
+    return wanted + [
+        Reference(element.name, element.namespace, selection=element, asked_from=pod.namespace) for element in elements
+    ]
 
 
 def _configured(netconf: NetConf, pod: Pod | None) -> list[Reference]:
@@ -75,7 +80,20 @@ def _default_by_annotation(netconf: NetConf, pod: Pod) -> Reference:
     element = selection.parse_one(pod.annotations[DEFAULT_NETWORK], namespace=netconf.multus_namespace)
     if element.namespace != netconf.multus_namespace:
         _check_isolation(netconf, pod, element)
-    return Reference(element.name, element.namespace, selection=element, is_default=True)
+    return Reference(element.name, element.namespace, selection=element, is_default=True, asked_from=pod.namespace)
+
+
+def check_allowed(reference: Reference, definition: NetworkAttachmentDefinition) -> None:
+    """See that `definition` may be named from the pod's namespace; what the node's configuration names may be.
+
+    Raises:
+        RequestError: it has a list of namespaces, without the pod's.
+    """
+    if reference.asked_from and not definition.allows(reference.asked_from):
+        raise RequestError(
+            f"network-attachment-definition {definition} is not for pods of namespace {reference.asked_from}: its "
+            f"annotation {ALLOWED_NAMESPACES!r} does not name that; whoever keeps the definition may add it"
+        )
 
 
 def _check_isolation(netconf: NetConf, pod: Pod, element: NetworkSelectionElement) -> None:

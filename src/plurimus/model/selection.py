@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -22,6 +23,10 @@ from plurimus.cni.args import ifname_problem
 from plurimus.cni.errors import RequestError
 from plurimus.cni.result import canonical_ip
 
+_MOST_ELEMENTS = 256
+_MOST_QUOTED = 500
+_MOST_LENGTH = 256 * 1024
+"""Characters, as many as the API server lets all annotations of a pod have."""
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
 _MAC = re.compile(r"([0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5,19}|[0-9a-fA-F]{4}(\.[0-9a-fA-F]{4}){2,9})")
@@ -95,9 +100,13 @@ def parse(annotation: str, *, namespace: str) -> list[NetworkSelectionElement]:
     """
     if not annotation.strip():
         return []
+    if len(annotation) > _MOST_LENGTH:
+        raise RequestError(f"networks annotation: it is longer than {_MOST_LENGTH} characters")
     if any(character in annotation for character in '[{"'):
         return _parse_json(annotation, namespace)
-    return [_parse_short(entry.strip(), namespace) for entry in annotation.split(",")]
+    entries = annotation.split(",")
+    _check_number(entries)
+    return [_parse_short(entry.strip(), namespace) for entry in entries]
 
 
 def parse_one(annotation: str, *, namespace: str) -> NetworkSelectionElement:
@@ -136,6 +145,7 @@ def _parse_json(annotation: str, namespace: str) -> list[NetworkSelectionElement
         raise RequestError(f"networks annotation is no valid JSON: {error}") from error
     if not isinstance(raw, list):
         raise RequestError(f"networks annotation: expected a JSON list of objects, got {gojson.kind(raw)}")
+    _check_number(raw)
     return [_parse_object(index, item, namespace) for index, item in enumerate(raw)]
 
 
@@ -170,6 +180,14 @@ def _parse_object(index: int, raw: object, namespace: str) -> NetworkSelectionEl
         device_id=written.device_id,
         container=written.container,
     )
+
+
+def _check_number(elements: Sequence[object]) -> None:
+    """Each network is some plugins and interfaces: one pod must not take the node from all others."""
+    if len(elements) > _MOST_ELEMENTS:
+        raise RequestError(
+            f"networks annotation: {len(elements)} networks for one pod, expected up to {_MOST_ELEMENTS}"
+        )
 
 
 def _check_interface(entry: str, interface: str) -> None:
@@ -212,4 +230,6 @@ def _is_prefixed(text: str) -> bool:
 
 
 def _wrong(entry: str, reason: str) -> RequestError:
+    """What was written is quoted, but no more of it than one reads."""
+    entry, reason = (f"{text[:_MOST_QUOTED]}..." if len(text) > _MOST_QUOTED else text for text in (entry, reason))
     return RequestError(f"networks annotation, element {entry}: {reason}")

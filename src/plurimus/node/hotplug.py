@@ -22,7 +22,7 @@ from plurimus.core.devices import Allocation
 from plurimus.core.plan import Attachment, Plan
 from plurimus.model.event import Event
 from plurimus.model.selection import NetworkSelectionElement
-from plurimus.node import planning, recall
+from plurimus.node import limits, planning, recall
 from plurimus.node.attach import shielded_undo
 from plurimus.node.context import Context, Outcome, Request
 from plurimus.node.request import Requests
@@ -44,6 +44,8 @@ async def handle(requests: Requests, request: Request, attributes: InterfaceAttr
         stdin["cniDir"] = await requests.cni_dir_of(env.container_id)
     context = requests.context(env, stdin)
     config = conf.parse(request.stdin, list_version=context.netconf.cni_version)
+    if env.verb == "ADD":  # who asks passes on a definition
+        config = limits.limited(config, context.netconf, config.name)
     delegate = Delegate(config, config.name, selection=_selection(env, config.name, attributes)).checked()
     if env.verb == "STATUS":
         await context.chain.status(config)

@@ -15,11 +15,13 @@ from pathlib import PurePath
 from plurimus.cni import conf
 from plurimus.cni.conf import NetworkConfig
 from plurimus.cni.errors import ClusterError, ConfigError, PlurimusError, RequestError
+from plurimus.core import resolve
 from plurimus.core.delegate import Delegate
 from plurimus.core.netconf import NetConf
 from plurimus.core.ports import Cluster, ConfDir
 from plurimus.core.resolve import Reference
 from plurimus.model.definition import NetworkAttachmentDefinition
+from plurimus.node import limits
 
 
 class DefinitionMissing(RequestError):
@@ -101,6 +103,7 @@ class Lookup:
         return await self._cluster.get_definition(reference.namespace, reference.name)
 
     async def _from_definition(self, reference: Reference, definition: NetworkAttachmentDefinition) -> Delegate:
+        resolve.check_allowed(reference, definition)
         try:
             config = self._config(definition)
         except ClusterError:
@@ -118,13 +121,14 @@ class Lookup:
 
     def _config(self, definition: NetworkAttachmentDefinition) -> NetworkConfig:
         if definition.config.strip():
-            return conf.remembered(
+            config = conf.remembered(
                 definition.config, default_name=definition.name, list_version=self._netconf.cni_version
             )
-        config = self._file(definition.name)
-        if config is None:
+            return limits.limited(config, self._netconf, str(definition))
+        found = self._file(definition.name)
+        if found is None:
             raise ConfigError(f"its config is empty, and {self._netconf.conf_dir} has no configuration of that name")
-        return config
+        return found
 
     def _file(self, name: str) -> NetworkConfig | None:
         """The configuration of that name on this node."""

@@ -54,7 +54,11 @@ async def serve(request: Request, say: Callable[[bytes], None]) -> int:
     if cluster is not None:
         world = replace(world, check_node=cluster.check)
     # the file a daemon reads apart is what the runtime sent: nothing is laid over it
-    requests = Requests(ConfigFile(config.daemon, {}, ()), world, FileLocks(Path(merged.cni_dir) / ".locks"))
+    requests = Requests(
+        ConfigFile(config.daemon, config.daemon.implied if merged.definition_folders is None else {}, ()),
+        world,
+        FileLocks(Path(merged.cni_dir) / ".locks"),
+    )
     status = await _answer(requests, request, say)
     try:
         await _behind(requests, world, merged.cni_dir, owed=request.env.get("CNI_COMMAND") != "CHECK")

@@ -34,7 +34,8 @@ class Plurimus:
 
     def __init__(self, folder: Path, node: Node, control_plane: ControlPlane) -> None:
         self.folder, self._node, self._control_plane = folder, node, control_plane
-        self.state, self.sockets, self.ipam = folder / "state", folder / "socket", folder / "ipam"
+        self.state, self.sockets = folder / "state", folder / "socket"
+        self.ipam = Path("/var/lib/cni/tests") / folder.name  # where definitions may have it
         self._config = folder / "daemon.json"
         self._conflist = node.confdir / "00-plurimus.conflist"
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "MULTUS_NODE_NAME": node.name}

@@ -1,0 +1,124 @@
+"""Which places of the host a network attachment definition may name, and that it has Plurimus call nothing hostile.
+
+A definition comes from whoever may write one in some namespace; what its plugins do, they do as root of the node.  So a
+key that plugins are known to take a path by may only lead where CNI plugins keep their state, or where the
+administrator allows it (`definitionFolders`).  Where a log would be written elsewhere, the key is left out: the network
+works without.  The administrator's own configurations, files of the node, are not limited.
+
+Decision 29.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from plurimus.cni.conf import NetworkConfig
+from plurimus.cni.errors import ConfigError
+from plurimus.core.delegate import OURSELVES
+from plurimus.core.netconf import NetConf
+from plurimus.core.whereaboutskeys import TREES
+
+KEEPING = ("/run/cni", "/var/lib/cni", "/var/run/cni")
+"""Where plugins keep what they must not forget."""
+KNOWING = (*TREES, "/etc/resolv.conf", "/run/systemd/resolve", "/var/run/systemd/resolve")
+"""Files that plugins only read, and folders of them."""
+RESERVED = ("/var/lib/cni/cache", "/var/lib/cni/multus", "/var/lib/cni/results", "/var/lib/cni/sriov")
+"""Where others keep their own below those: runtimes, Multus, sriov-cni."""
+
+_WRITTEN = frozenset(("datadir", "cnidir", "cnideviceinfofile", "statedir", "socketdir", "daemonsocketdir", "bindir",
+                      "program", "readinessindicatorfile"))  # fmt: skip
+_READ = frozenset(("resolvconf", "kubeconfig", "configurationpath", "confdir"))
+_LOGS = frozenset(("logfile", "logfilepath"))
+_KNOWN = _WRITTEN | _READ | _LOGS
+
+_Found = tuple[str, str, str]
+"""The kind of a key, the key as it is written, its value."""
+
+
+def limited(config: NetworkConfig, netconf: NetConf) -> NetworkConfig:
+    """The configuration of a definition as it may be carried out.
+
+    Raises:
+        ConfigError: a key leads out of what definitions may name (with the key that allows it), or a plugin's plugin
+            would be Plurimus.
+    """
+    found = config.once(_found)
+    if not found:
+        return config
+    more = [posixpath.normpath(folder) for folder in netconf.definition_folders or ()]
+    if "/" in more:
+        return config
+    reserved = (*RESERVED, posixpath.normpath(netconf.cni_dir))
+    quiet = False
+    for kind, key, path in found:
+        if kind in _LOGS:
+            quiet = quiet or not _is_below(path, more)
+        elif not _is_allowed(kind, path, config.name, more, reserved):
+            raise ConfigError(
+                f"{key!r} is {path[:200]!r}, where a definition may not lead: expected a path below "
+                f"{', '.join((*KEEPING, *(KNOWING if kind in _READ else ()), *more))}, and none that others have "
+                "there; the administrator allows more by 'definitionFolders'"
+            )
+    return config.once(_without_logs) if quiet else config
+
+
+def lost_logs(config: NetworkConfig, carried_out: NetworkConfig) -> list[str]:
+    """The paths of logs that `limited` left out."""
+    if config is carried_out:
+        return []
+    return [path for kind, _, path in config.once(_found) if kind in _LOGS]
+
+
+def _is_allowed(kind: str, path: str, network: str, more: Sequence[str], reserved: Sequence[str]) -> bool:
+    if _is_below(path, more):
+        return True
+    if not _is_below(path, (*KEEPING, *KNOWING) if kind in _READ else KEEPING):
+        return False
+    # the plugin makes a folder of the network's name there
+    return not any(_is_below(each, reserved) for each in (path, f"{path}/{network}"))
+
+
+def _is_below(path: str, folders: Sequence[str]) -> bool:
+    if not path.startswith("/") or "\0" in path:
+        return False
+    leads = "/" + posixpath.normpath(path).lstrip("/")
+    return any(leads == folder or leads.startswith(f"{folder}/") for folder in folders)
+
+
+def _found(config: NetworkConfig) -> tuple[_Found, ...]:
+    """What has to be judged; a plugin's plugin that is Plurimus is refused for everybody."""
+    found: list[_Found] = []
+    first = {id(plugin) for plugin in config.plugins}
+    for where, key, value in _members(list(config.plugins)):
+        if key == "type" and value in OURSELVES and id(where) not in first:  # a plugin itself is judged elsewhere
+            raise ConfigError(f"'type' of a plugin's own plugin is {value!r}: Plurimus would call itself")
+        kind = re.sub("[-_]", "", key).casefold()
+        if kind in _KNOWN and isinstance(value, str) and value:
+            found.append((kind, key, value))
+    return tuple(found)
+
+
+def _members(value: Any) -> Iterator[tuple[dict[str, Any], str, Any]]:
+    """Every object with each key and its value, at any depth; the depth is bounded by the decoder."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield value, key, item
+            yield from _members(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _members(item)
+
+
+def _without_logs(config: NetworkConfig) -> NetworkConfig:
+    return replace(config, plugins=tuple(_quiet(plugin) for plugin in config.plugins))
+
+
+def _quiet(value: Any) -> Any:
+    if isinstance(value, dict):
+        kept = {key: item for key, item in value.items() if re.sub("[-_]", "", key).casefold() not in _LOGS}
+        return {key: _quiet(item) for key, item in kept.items()}
+    return [_quiet(item) for item in value] if isinstance(value, list) else value
