@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from plurimus.adapters import yamltexts
 from plurimus.cni.errors import ConfigError
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -205,12 +206,10 @@ def _decoded(content: bytes) -> _File:
         raise
     except msgspec.DecodeError:
         pass
-    import yaml
-
-    try:
-        return msgspec.convert(yaml.safe_load(content), _File)
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from error
+    found = yamltexts.documents(content)
+    if len(found) > 1:
+        raise ValueError("it has several documents, expected one")
+    return msgspec.convert(found[0] if found else None, _File)
 
 
 def _named(what: str, entries: Sequence[Named] | None, name: str) -> Named:

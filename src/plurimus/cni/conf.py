@@ -260,9 +260,14 @@ def _plugin(raw: object, subject: str) -> PluginConf:
     kind = plugin.get("type")
     if not isinstance(kind, str) or not kind:
         raise ConfigError(f"{subject}: plugin without 'type'")
-    if "/" in kind or kind in (".", "..") or "\0" in kind:
-        raise ConfigError(f"{subject}: plugin type {kind!r}: expected the name of an executable, not a path")
+    _check_executable(kind, f"{subject}: plugin type")
     _typed(plugin, _Plugin, f"{subject}: plugin {kind!r}")
     if plugin.get("ipam"):
         plugin["ipam"] = gojson.fold(plugin["ipam"], ("type",))
+        _check_executable(plugin["ipam"].get("type") or "", f"{subject}: plugin {kind!r}: IPAM type")
     return plugin
+
+
+def _check_executable(kind: str, what: str) -> None:
+    if "/" in kind or kind in (".", "..") or "\0" in kind:
+        raise ConfigError(f"{what} {kind!r}: expected the name of an executable, not a path")
