@@ -1,6 +1,6 @@
 # The words of the project.  `make demo` and `make test` set up what they need.
 
-.PHONY: demo demo-rdma test check fmt docs bench soak faults-table test-interop test-cluster test-vm for-tests for-interop for-cluster for-vm wheels image images manifests setup clean
+.PHONY: demo demo-rdma test fuzz check fmt docs bench soak faults-table test-interop test-cluster test-vm for-tests for-interop for-cluster for-vm wheels image images manifests setup clean
 
 PY := .venv/bin/python
 PODS := 20
@@ -19,10 +19,13 @@ demo-rdma: setup   ## the same with SR-IOV and an RDMA ping, in a machine made b
 	@$(PY) -m tests.vm.run --cards 1 --command -- $(PY) examples/rdma/demo.py
 
 test: setup        ## all tests that need no more than this machine
-	@$(PY) -m pytest $(BESIDE) --ignore=tests/interop --ignore=tests/cluster --ignore=tests/vm --ignore=tests/soak $(ARGS)
+	@$(PY) -m pytest $(BESIDE) --ignore=tests/interop --ignore=tests/cluster --ignore=tests/vm --ignore=tests/soak --ignore=tests/fuzz $(ARGS)
 
 soak: setup        ## thousands of pods with faults among them: the daemon grows in nothing, nothing is left (ADDS=600 for a minute)
 	@ADDS=$(ADDS) $(PY) -m pytest -s tests/soak
+
+fuzz: setup        ## broken input for the shim, the daemon's socket, files and parsers, SECONDS (600) for each of the four
+	@PLURIMUS_FUZZ_SECONDS=$(or $(SECONDS),600) $(PY) -m pytest $(BESIDE) tests/fuzz $(ARGS)
 
 test-interop: for-interop ## against the real Multus and reference plugins, built from their Go modules
 	@$(PY) -m pytest $(BESIDE) tests/interop $(ARGS)

@@ -1,0 +1,150 @@
+"""The shim, built whole with sanitizers: what a runtime hands it, and what whoever is at the socket answers it.
+
+Its parsers alone are fuzzed in C (`tests/shim/fuzz.c`), many thousand inputs a second; this is the program itself, with
+its files, its socket and its spool.  Both mutate valid input and know nothing of coverage: it is some thousand lines of
+code that read five keys, one HTTP head and one result.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import strategies as st
+
+from tests.shim.runtime import ENV, ROOT
+from tests.shim.test_fuzz import SANITIZERS, compiled, linked
+
+from . import corpus
+from .mutations import SECONDS, blobs, documents, hammer, texts
+
+_PURE = ("text.c", "http.c", "result.c")
+_PATIENCE = 60
+_SANITIZED = {"ASAN_OPTIONS": "detect_leaks=0:exitcode=77", "UBSAN_OPTIONS": "halt_on_error=1:exitcode=77"}
+ANSWERS = [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nPlurimus-Exit: 0\r\n\r\n{}",
+    b"HTTP/1.1 400 Bad\r\nContent-Length: 24\r\nPlurimus-Exit: 1\r\n\r\n" + b'{"code":11,"msg":"later"}',
+    (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b'28\r\n{"Result":{"cniVersion":"1.1.0","ips":[]}}\r\n0\r\n\r\n'
+    ),
+    b"HTTP/1.1 200 OK\r\nContent-Length: 260\r\n\r\n" + json.dumps({"Result": corpus.RESULTS[0]}).encode(),
+]
+
+
+class Answering:
+    """Whoever is at the socket: probes are answered, calls get `self.answer`."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.answer = ANSWERS[0]
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(folder / "multus.sock"))
+        self._listener.listen(8)
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(_PATIENCE)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                channel, _ = self._listener.accept()
+            except OSError:
+                return
+            with channel:
+                channel.settimeout(_PATIENCE)
+                try:
+                    self._answer(channel)
+                except OSError:  # the shim has had enough
+                    continue
+
+    def _answer(self, channel: socket.socket) -> None:
+        heard = channel.recv(1 << 20)
+        if heard.split(b" ")[1:2] in ([b"/readyz"], [b"/healthz"]):
+            channel.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            return
+        head, _, body = heard.partition(b"\r\n\r\n")
+        length = next(
+            (int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
+        )
+        while len(body) < length and (more := channel.recv(1 << 20)):
+            body += more
+        channel.sendall(self.answer)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("shim") / "shim"
+    sources = sorted((ROOT / "shim").glob("*.c"))
+    flags = ("-std=gnu11", "-g", "-O1", '-DPLURIMUS_VERSION="0"', *SANITIZERS)
+    subprocess.run(["cc", *flags, "-o", made, *sources], check=True)
+    return made
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Answering]:
+    made = Answering(tmp_path / "socket")
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def run(shim: Path, stdin: bytes, env: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
+    spread = int(Path("/proc/sys/vm/mmap_rnd_bits").read_text()) > 28  # see tests/shim/test_fuzz.py
+    argv = [*(("setarch", "--addr-no-randomize") if spread else ()), str(shim)]
+    full = {"PATH": os.environ["PATH"], **_SANITIZED, **env}
+    return subprocess.run(argv, input=stdin, env=full, capture_output=True, timeout=_PATIENCE, check=False)
+
+
+def is_plain(done: subprocess.CompletedProcess[bytes]) -> None:
+    """It ended by itself, with 0 or a CNI error; a sanitizer would have ended it with 77 and words."""
+    assert done.returncode in (0, 1), (done.returncode, done.stderr[-2000:])
+    assert b"Sanitizer" not in done.stderr
+    assert b"runtime error" not in done.stderr
+
+
+def test_no_input_breaks_the_shim(built: Path, daemon: Answering, tmp_path: Path) -> None:
+    own = {"daemonSocketDir": str(tmp_path / "socket"), "cniDir": str(tmp_path / "state"), "daemonTimeout": 0.2}
+    confs = [{**conf, **own} for conf in (corpus.NETCONF[0], {"name": "n", "cniVersion": "0.2.0", "type": "multus"})]
+    variables = [{**ENV, "CNI_COMMAND": verb} for verb in ("ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION")]
+    inputs = st.tuples(texts(confs), documents(variables), blobs(ANSWERS))
+
+    def check(value: tuple[bytes, object, bytes]) -> None:
+        stdin, env, daemon.answer = value
+        given = {key: str(text) for key, text in env.items()} if isinstance(env, dict) else {}
+        if any("\0" in key + text or "=" in key or not key for key, text in given.items()):
+            return  # no environment can have it
+        given = {key: text.encode("utf-8", "replace").decode() for key, text in given.items()}
+        if b'"program"' in stdin or b"CNI_COMMAND" not in b"".join(key.encode("utf-8", "replace") for key in given):
+            return
+        is_plain(run(built, stdin, {key.encode("utf-8", "replace").decode(): text for key, text in given.items()}))
+
+    assert hammer(SECONDS * 0.6, inputs, check, examples=20) >= 20
+
+
+def test_no_input_breaks_its_parsers(tmp_path: Path) -> None:
+    """Inputs that no run had before."""
+    sources = [ROOT / "tests/shim/fuzz.c", *(ROOT / "shim" / name for name in _PURE)]
+    harness = linked([compiled(source, tmp_path) for source in sources], tmp_path)
+    spread = int(Path("/proc/sys/vm/mmap_rnd_bits").read_text()) > 28
+    end = time.monotonic() + SECONDS * 0.4
+    while True:
+        seed = str(random.getrandbits(63))
+        argv = [*(("setarch", "--addr-no-randomize") if spread else ()), str(harness), "20000", seed]
+        done = subprocess.run(argv, env={"PATH": os.environ["PATH"], **_SANITIZED}, capture_output=True, check=False)
+        assert done.returncode == 0, f"seed {seed}: {done.stderr.decode(errors='replace')[-3000:]}"
+        if time.monotonic() > end:
+            return
