@@ -65,8 +65,8 @@ def answers(heard: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def check_answer(status: int, content: bytes, *, is_call: bool) -> None:
-    """200, 4xx, and a CNI error where a request was understood as one; never the daemon's own fault."""
-    assert status == 200 or 400 <= status < 500, (status, content)
+    """200, 4xx or 501 (an unknown coding, RFC 9112), and a CNI error from a request; never the daemon's own fault."""
+    assert status in (200, 501) or 400 <= status < 500, (status, content)
     if is_call and status != 200:
         error = json.loads(content)
         assert isinstance(error["code"], int)
