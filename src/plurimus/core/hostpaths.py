@@ -10,6 +10,7 @@ Decision 29.
 
 from __future__ import annotations
 
+import functools
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
@@ -35,6 +36,9 @@ _READ = frozenset(("resolvconf", "kubeconfig", "configurationpath", "confdir"))
 _LOGS = frozenset(("logfile", "logfilepath"))
 _KNOWN = _WRITTEN | _READ | _LOGS
 
+_LONGEST = 4096
+_REMEMBERED = 256
+
 _Found = tuple[str, str, str]
 """The kind of a key, the key as it is written, its value."""
 
@@ -49,20 +53,7 @@ def limited(config: NetworkConfig, netconf: NetConf) -> NetworkConfig:
     found = config.once(_found)
     if not found:
         return config
-    more = [posixpath.normpath(folder) for folder in netconf.definition_folders or ()]
-    if "/" in more:
-        return config
-    reserved = (*RESERVED, posixpath.normpath(netconf.cni_dir))
-    quiet = False
-    for kind, key, path in found:
-        if kind in _LOGS:
-            quiet = quiet or not _is_below(path, more)
-        elif not _is_allowed(kind, path, config.name, more, reserved):
-            raise ConfigError(
-                f"{key!r} is {path[:200]!r}, where a definition may not lead: expected a path below "
-                f"{', '.join((*KEEPING, *(KNOWING if kind in _READ else ()), *more))}, and none that others have "
-                "there; the administrator allows more by 'definitionFolders'"
-            )
+    quiet = _judged(found, config.name, tuple(netconf.definition_folders or ()), netconf.cni_dir)
     return config.once(_without_logs) if quiet else config
 
 
@@ -71,6 +62,26 @@ def lost_logs(config: NetworkConfig, carried_out: NetworkConfig) -> list[str]:
     if config is carried_out:
         return []
     return [path for kind, _, path in config.once(_found) if kind in _LOGS]
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _judged(found: tuple[_Found, ...], network: str, folders: tuple[str, ...], cni_dir: str) -> bool:
+    """Whether logs are to be left out, where the rest may be."""
+    more = [posixpath.normpath(folder) for folder in folders]
+    if "/" in more:
+        return False
+    reserved = (*RESERVED, posixpath.normpath(cni_dir))
+    quiet = False
+    for kind, key, path in found:
+        if kind in _LOGS:
+            quiet = quiet or not _is_below(path, more)
+        elif not _is_allowed(kind, path, network, more, reserved):
+            raise ConfigError(
+                f"{key!r} is {path[:200]!r}, where a definition may not lead: expected a path below "
+                f"{', '.join((*KEEPING, *(KNOWING if kind in _READ else ()), *more))}, and none that others have "
+                "there; the administrator allows more by 'definitionFolders'"
+            )
+    return quiet
 
 
 def _is_allowed(kind: str, path: str, network: str, more: Sequence[str], reserved: Sequence[str]) -> bool:
@@ -98,6 +109,8 @@ def _found(config: NetworkConfig) -> tuple[_Found, ...]:
             raise ConfigError(f"'type' of a plugin's own plugin is {value!r}: Plurimus would call itself")
         kind = re.sub("[-_]", "", key).casefold()
         if kind in _KNOWN and isinstance(value, str) and value:
+            if len(value) > _LONGEST:
+                raise ConfigError(f"{key!r} has {len(value)} characters, more than a path can have")
             found.append((kind, key, value))
     return tuple(found)
 

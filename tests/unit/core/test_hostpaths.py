@@ -123,6 +123,12 @@ def test_the_administrator_allows_folders() -> None:
             limited(made, definitionFolders=folders)
 
 
+@pytest.mark.parametrize("key", ["dataDir", "logFile"])
+def test_a_path_has_its_most_length(key: str) -> None:
+    with pytest.raises(ConfigError, match="5009 characters, more than a path can have"):
+        limited(config("net", **{key: "/run/cni/" + "a" * 5000}), definitionFolders=["/"])
+
+
 @pytest.mark.parametrize("kind", ["plurimus", "multus", "multus-shim"])
 @pytest.mark.parametrize("nest", ["ipam", "delegate"])
 def test_no_plugin_calls_plurimus_for_a_definition(kind: str, nest: str) -> None:
