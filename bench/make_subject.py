@@ -58,6 +58,7 @@ def subject(*, executables: bool) -> dict[str, Any]:
                 "binDir": "{cnibin}",
                 "cniDir": STATE,
                 "confDir": "{netd}",
+                "definitionFolders": ["/"],  # its networks keep addresses in its own folder
                 "independentPlugins": ["slowmac"],  # the benchmark's own: macvlan, and a pause
                 "executables": switched_off() if executables else [],
             }

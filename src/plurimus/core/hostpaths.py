@@ -1,9 +1,9 @@
 """Which places of the host a network attachment definition may name, and that it has Plurimus call nothing hostile.
 
 A definition comes from whoever may write one in some namespace; what its plugins do, they do as root of the node.  So a
-key that plugins are known to take a path by may only lead where CNI plugins keep their state, or where the
-administrator allows it (`definitionFolders`).  Where a log would be written elsewhere, the key is left out: the network
-works without.  The administrator's own configurations, files of the node, are not limited.
+key that plugins are known to take a path by may only lead where that harms nobody, or where the administrator allows it
+(`definitionFolders`).  Where a log would be written elsewhere, the key is left out: the network works without.
+The administrator's own configurations, files of the node, are not limited.
 
 Decision 29.
 """
@@ -23,12 +23,23 @@ from plurimus.core.delegate import OURSELVES
 from plurimus.core.netconf import NetConf
 from plurimus.core.whereaboutskeys import TREES
 
-KEEPING = ("/run/cni", "/var/lib/cni", "/var/run/cni")
+KEEPING = ("/run/cni", "/var/lib/cni")
 """Where plugins keep what they must not forget."""
-KNOWING = (*TREES, "/etc/resolv.conf", "/run/systemd/resolve", "/var/run/systemd/resolve")
+KNOWING = (*TREES, "/etc/resolv.conf", "/run/systemd/resolve")
 """Files that plugins only read, and folders of them."""
-RESERVED = ("/var/lib/cni/cache", "/var/lib/cni/multus", "/var/lib/cni/results", "/var/lib/cni/sriov")
-"""Where others keep their own below those: runtimes, Multus, sriov-cni."""
+STATE = ("/mnt", "/run", "/srv", "/var/lib")
+"""Where `dataDir` may be: it makes folders and files whose names and content nobody acts upon there."""
+RESERVED = tuple(
+    f"/{tree}/{name}"
+    for tree, names in {
+        "var/lib": "cni/cache cni/multus cni/results cni/sriov containerd containers docker dpkg etcd kubelet plurimus "
+        "rancher rpm systemd",
+        "run": "containerd credentials crio dbus docker k3s lock multus netns plurimus/pods secrets shm systemd udev "
+        "user",
+    }.items()
+    for name in names.split()
+)
+"""Where others keep their own there: the system, runtimes, Kubernetes, Multus, sriov-cni; or where anybody writes."""
 
 _WRITTEN = frozenset(("datadir", "cnidir", "cnideviceinfofile", "statedir", "socketdir", "daemonsocketdir", "bindir",
                       "program", "readinessindicatorfile"))  # fmt: skip
@@ -67,10 +78,10 @@ def lost_logs(config: NetworkConfig, carried_out: NetworkConfig) -> list[str]:
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _judged(found: tuple[_Found, ...], network: str, folders: tuple[str, ...], cni_dir: str) -> bool:
     """Whether logs are to be left out, where the rest may be."""
-    more = [posixpath.normpath(folder) for folder in folders]
+    more = [_plain(folder) for folder in folders]
     if "/" in more:
         return False
-    reserved = (*RESERVED, posixpath.normpath(cni_dir))
+    reserved = (*RESERVED, _plain(cni_dir))
     quiet = False
     for kind, key, path in found:
         if kind in _LOGS:
@@ -78,7 +89,7 @@ def _judged(found: tuple[_Found, ...], network: str, folders: tuple[str, ...], c
         elif not _is_allowed(kind, path, network, more, reserved):
             raise ConfigError(
                 f"{key!r} is {path[:200]!r}, where a definition may not lead: expected a path below "
-                f"{', '.join((*KEEPING, *(KNOWING if kind in _READ else ()), *more))}, and none that others have "
+                f"{', '.join((*_places(kind), *more))}, and none that others have "
                 "there; the administrator allows more by 'definitionFolders'"
             )
     return quiet
@@ -87,17 +98,29 @@ def _judged(found: tuple[_Found, ...], network: str, folders: tuple[str, ...], c
 def _is_allowed(kind: str, path: str, network: str, more: Sequence[str], reserved: Sequence[str]) -> bool:
     if _is_below(path, more):
         return True
-    if not _is_below(path, (*KEEPING, *KNOWING) if kind in _READ else KEEPING):
+    if not _is_below(path, _places(kind)):
         return False
     # the plugin makes a folder of the network's name there
-    return not any(_is_below(each, reserved) for each in (path, f"{path}/{network}"))
+    return kind in _READ or not any(_is_below(each, reserved) for each in (path, f"{path}/{network}"))
+
+
+def _places(kind: str) -> tuple[str, ...]:
+    if kind in _READ:
+        return (*KEEPING, *KNOWING)
+    return STATE if kind == "datadir" else KEEPING
 
 
 def _is_below(path: str, folders: Sequence[str]) -> bool:
     if not path.startswith("/") or "\0" in path:
         return False
-    leads = "/" + posixpath.normpath(path).lstrip("/")
+    leads = _plain(path)
     return any(leads == folder or leads.startswith(f"{folder}/") for folder in folders)
+
+
+def _plain(path: str) -> str:
+    """A path without detours; /var/run is /run."""
+    leads = "/" + posixpath.normpath(path).lstrip("/")
+    return leads.removeprefix("/var") if f"{leads}/".startswith("/var/run/") else leads
 
 
 def _found(config: NetworkConfig) -> tuple[_Found, ...]:

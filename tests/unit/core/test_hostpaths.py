@@ -22,8 +22,6 @@ OUT = (
     "relative",
     "../etc",
     "/var/lib/cni/../../../etc",
-    "/var/lib/cniother",
-    "/var/lib",
     "//etc",
     "/var/lib/cni/\0/etc",
     "/var/lib/kubelet/pods/x/volumes",
@@ -33,6 +31,13 @@ OUT = (
     "/var/lib/cni/multus/.spool",
     "/var/lib/cni/./results//x",
     "/var/lib/cni/sriov",
+    "/run/systemd/system",
+    "/var/run/udev/rules.d",
+    "/tmp/x",
+    "/root/.ssh",
+    "/opt/cni/bin",
+    "/var/spool/cron",
+    "/run/lock/x",
 )
 
 
@@ -62,6 +67,24 @@ def test_what_is_written_stays_where_plugins_keep_their_state(key: str, path: st
 def test_the_usual_places_are_allowed(path: str) -> None:
     made = host_local(dataDir=path)
     assert limited(made) is made
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/run/my-orchestrator/container-ipam-state",
+        "/mnt/cluster-ipam",
+        "/var/lib/mine",
+        "/var/run/x/",
+        "/srv/ipam",
+        "/run",
+    ],
+)
+def test_leases_may_be_with_other_state_and_no_other_writing(path: str) -> None:
+    made = host_local(dataDir=path)
+    assert limited(made) is made
+    with pytest.raises(ConfigError, match="'cniDir' is "):
+        limited(host_local(cniDir=path))
 
 
 @pytest.mark.parametrize(("key", "path", "allowed"), [
@@ -114,11 +137,11 @@ def test_a_log_elsewhere_is_left_out_and_the_network_works(key: str, path: str) 
 
 
 def test_the_administrator_allows_folders() -> None:
-    made = config("net", logFile="/var/log/net.log", ipam={"type": "host-local", "dataDir": "/mnt/shared"})
-    allowed = limited(made, definitionFolders=["/mnt/", "/var/log"])
+    made = config("net", logFile="/var/log/net.log", ipam={"type": "host-local", "dataDir": "/data/shared"})
+    allowed = limited(made, definitionFolders=["/data/", "/var/log"])
     assert (allowed is made, hostpaths.lost_logs(made, allowed)) == (True, [])
     assert limited(made, definitionFolders=["/"]) is made
-    for folders in ([], ["/mn"], ["/mnt/shared/deeper", "/mnt/share"]):
+    for folders in ([], ["/dat"], ["/data/shared/deeper", "/data/share"]):
         with pytest.raises(ConfigError, match="dataDir"):
             limited(made, definitionFolders=folders)
 
@@ -152,4 +175,6 @@ def test_no_spelling_of_a_path_leads_out(path: str) -> None:
             del here[-1:]
         elif part not in ("", "."):
             here.append(part)
-    assert here[:2] == ["run", "cni"] or here[:3] == ["var", "run", "cni"] or here[:3] == ["var", "lib", "cni"]
+    if here[:2] == ["var", "run"]:
+        del here[0]
+    assert here[:1] in (["run"], ["mnt"], ["srv"]) or here[:2] == ["var", "lib"]
