@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +30,7 @@ from .mutations import SECONDS, blobs, documents, hammer, texts
 
 _PURE = ("text.c", "http.c", "result.c")
 _PATIENCE = 60
+NOBODY = 65534
 _SANITIZED = {"ASAN_OPTIONS": "detect_leaks=0:exitcode=77", "UBSAN_OPTIONS": "halt_on_error=1:exitcode=77"}
 ANSWERS = [
     b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nPlurimus-Exit: 0\r\n\r\n{}",
@@ -48,6 +51,7 @@ class Answering:
         self.answer = ANSWERS[0]
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(folder / "multus.sock"))
+        (folder / "multus.sock").chmod(0o666)
         self._listener.listen(8)
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
@@ -85,8 +89,18 @@ class Answering:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("shim") / "shim"
+def own_folder() -> Iterator[Path]:
+    """The one place where the user may write whom the shim runs as: mutated paths lead anywhere."""
+    folder = Path(tempfile.mkdtemp(prefix="plurimus-fuzz-"))
+    folder.chmod(0o755)
+    os.chown(folder, NOBODY, NOBODY)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def built(own_folder: Path) -> Path:
+    made = own_folder / "shim"
     sources = sorted((ROOT / "shim").glob("*.c"))
     flags = ("-std=gnu11", "-g", "-O1", '-DPLURIMUS_VERSION="0"', *SANITIZERS)
     subprocess.run(["cc", *flags, "-o", made, *sources], check=True)
@@ -94,8 +108,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Answering]:
-    made = Answering(tmp_path / "socket")
+def daemon(own_folder: Path) -> Iterator[Answering]:
+    made = Answering(own_folder / "socket")
     try:
         yield made
     finally:
@@ -106,7 +120,8 @@ def run(shim: Path, stdin: bytes, env: dict[str, str]) -> subprocess.CompletedPr
     spread = int(Path("/proc/sys/vm/mmap_rnd_bits").read_text()) > 28  # see tests/shim/test_fuzz.py
     argv = [*(("setarch", "--addr-no-randomize") if spread else ()), str(shim)]
     full = {"PATH": os.environ["PATH"], **_SANITIZED, **env}
-    return subprocess.run(argv, input=stdin, env=full, capture_output=True, timeout=_PATIENCE, check=False)
+    return subprocess.run(argv, input=stdin, env=full, capture_output=True, timeout=_PATIENCE, check=False,
+                          cwd=shim.parent, user=NOBODY, group=NOBODY, extra_groups=[])  # fmt: skip
 
 
 def is_plain(done: subprocess.CompletedProcess[bytes]) -> None:
@@ -116,8 +131,8 @@ def is_plain(done: subprocess.CompletedProcess[bytes]) -> None:
     assert b"runtime error" not in done.stderr
 
 
-def test_no_input_breaks_the_shim(built: Path, daemon: Answering, tmp_path: Path) -> None:
-    own = {"daemonSocketDir": str(tmp_path / "socket"), "cniDir": str(tmp_path / "state"), "daemonTimeout": 0.2}
+def test_no_input_breaks_the_shim(built: Path, daemon: Answering, own_folder: Path) -> None:
+    own = {"daemonSocketDir": str(own_folder / "socket"), "cniDir": str(own_folder / "state"), "daemonTimeout": 0.2}
     confs = [{**conf, **own} for conf in (corpus.NETCONF[0], {"name": "n", "cniVersion": "0.2.0", "type": "multus"})]
     variables = [{**ENV, "CNI_COMMAND": verb} for verb in ("ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION")]
     inputs = st.tuples(texts(confs), documents(variables), blobs(ANSWERS))
