@@ -23,7 +23,7 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import build_shim
@@ -157,12 +157,14 @@ def _install(wheel: Path, library: Path, architecture: str) -> None:
     machine = MACHINES[architecture]
     tags = [*(f"manylinux_2_{minor}_{machine}" for minor in range(36, 16, -1)), f"manylinux2014_{machine}"]
     options = ["--target", str(library), "--no-deps", "--no-compile", "--only-binary=:all:", "--upgrade", "--quiet",
-               "--disable-pip-version-check", "--constraint", str(ROOT / "requirements.txt"), "--implementation", "cp",
-               "--python-version", PYTHON, *(f"--platform={tag}" for tag in tags)]  # fmt: skip
-    wanted = [str(wheel)]
+               "--disable-pip-version-check", "--implementation", "cp", "--python-version", PYTHON,
+               *(f"--platform={tag}" for tag in tags)]  # fmt: skip
+    wanted, locked = [str(wheel)], wheel.with_name("locked.txt")
     while wanted:
         _run([sys.executable, "-m", "pip", "install", *options, *wanted], os.environ)
-        wanted = sorted(_missing(library))
+        missing = set(_missing(library))
+        locked.write_text("".join(_locked(missing)))
+        wanted = ["--require-hashes", "--requirement", str(locked)] if missing else []
     shutil.rmtree(library / "bin")
     # the one extension that needs C++'s library; the module does without it, where it matters nothing
     for extension in library.glob("frozenlist/*.so"):
@@ -171,7 +173,16 @@ def _install(wheel: Path, library: Path, architecture: str) -> None:
         unneeded.unlink()  # they name the folder this was made in
 
 
-def _missing(library: Path) -> Iterator[str]:
+def _locked(names: set[NormalizedName]) -> Iterator[str]:
+    """What requirements.txt says of these packages: each with its one version and the hashes of its files."""
+    lines = (ROOT / "requirements.txt").read_text().replace("\\\n", " ").splitlines(keepends=True)
+    entries = {canonicalize_name(line.partition("==")[0]): line for line in lines if "==" in line}
+    if unlocked := names - entries.keys():
+        raise SystemExit(f"build_image: {', '.join(sorted(unlocked))} are not in requirements.txt; lock them there")
+    return (entries[name] for name in sorted(names))
+
+
+def _missing(library: Path) -> Iterator[NormalizedName]:
     """The names of what the packages in `library` require of one another and do not find there."""
     found = list(distributions(path=[str(library)]))
     there = {canonicalize_name(each.metadata["Name"]) for each in found}
