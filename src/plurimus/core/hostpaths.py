@@ -27,7 +27,7 @@ KEEPING = ("/run/cni", "/var/lib/cni")
 """Where plugins keep what they must not forget."""
 KNOWING = (*TREES, "/etc/resolv.conf", "/run/systemd/resolve")
 """Files that plugins only read, and folders of them."""
-STATE = ("/mnt", "/run", "/srv", "/var/lib")
+STATE = ("/data", "/mnt", "/opt", "/run", "/srv", "/tmp", "/var/lib", "/var/tmp")
 """Where `dataDir` may be: it makes folders and files whose names and content nobody acts upon there."""
 RESERVED = tuple(
     f"/{tree}/{name}"
@@ -36,6 +36,7 @@ RESERVED = tuple(
         "rancher rpm systemd",
         "run": "containerd credentials crio dbus docker k3s lock multus netns plurimus/pods secrets shm systemd udev "
         "user",
+        "opt": "cni",
     }.items()
     for name in names.split()
 )

@@ -33,7 +33,7 @@ OUT = (
     "/var/lib/cni/sriov",
     "/run/systemd/system",
     "/var/run/udev/rules.d",
-    "/tmp/x",
+    "/home/x",
     "/root/.ssh",
     "/opt/cni/bin",
     "/var/spool/cron",
@@ -74,6 +74,10 @@ def test_the_usual_places_are_allowed(path: str) -> None:
     [
         "/run/my-orchestrator/container-ipam-state",
         "/mnt/cluster-ipam",
+        "/tmp/ipam",
+        "/var/tmp/ipam",
+        "/data/ipam",
+        "/opt/ipam",
         "/var/lib/mine",
         "/var/run/x/",
         "/srv/ipam",
@@ -137,11 +141,11 @@ def test_a_log_elsewhere_is_left_out_and_the_network_works(key: str, path: str) 
 
 
 def test_the_administrator_allows_folders() -> None:
-    made = config("net", logFile="/var/log/net.log", ipam={"type": "host-local", "dataDir": "/data/shared"})
-    allowed = limited(made, definitionFolders=["/data/", "/var/log"])
+    made = config("net", logFile="/var/log/net.log", ipam={"type": "host-local", "dataDir": "/export/shared"})
+    allowed = limited(made, definitionFolders=["/export/", "/var/log"])
     assert (allowed is made, hostpaths.lost_logs(made, allowed)) == (True, [])
     assert limited(made, definitionFolders=["/"]) is made
-    for folders in ([], ["/dat"], ["/data/shared/deeper", "/data/share"]):
+    for folders in ([], ["/exp"], ["/export/shared/deeper", "/export/share"]):
         with pytest.raises(ConfigError, match="dataDir"):
             limited(made, definitionFolders=folders)
 
