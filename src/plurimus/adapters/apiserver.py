@@ -23,6 +23,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
+from plurimus.adapters.apiaccount import Asked
 from plurimus.adapters.credentials import Credentials
 from plurimus.adapters.kubeconfig import Access
 from plurimus.cni.errors import ClusterError
@@ -164,7 +165,9 @@ class ApiServer:
             async with asyncio.timeout(self.timeout):
                 identity = await self._identity()
                 try:
-                    connection, head = await pool.begin("GET", self._target(path, params), identity)
+                    with Asked("WATCH", path) as asked:
+                        connection, head = await pool.begin("GET", self._target(path, params), identity)
+                        asked.status = head.status
                     if head.status == 200:
                         return connection
                     try:
@@ -213,7 +216,9 @@ class ApiServer:
             if content_type:
                 identity.headers["Content-Type"] = content_type
             try:
-                answer = await self._send(method, path, params, data, identity)
+                with Asked(method, path) as asked:
+                    answer = await self._send(method, path, params, data, identity)
+                    asked.status = answer.status
             except (OSError, ValueError) as error:
                 raise ClusterError(f"{what}: {self.server}: {_words(error)}") from error
             if answer.status < 300:

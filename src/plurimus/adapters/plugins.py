@@ -19,11 +19,13 @@ from typing import Any
 
 import structlog
 
-from plurimus.adapters import process, rooted
+from plurimus.adapters import process, rooted, spans
+from plurimus.adapters.account import plugin
 from plurimus.adapters.process import Finished
 from plurimus.adapters.remedies import remedy
 from plurimus.cni import gojson
 from plurimus.cni.errors import AttachmentError, Code, decode_error
+from plurimus.core import measured
 
 _log = structlog.get_logger(__name__)
 _MOST_QUOTED = 2000
@@ -53,8 +55,8 @@ class Executables:
         argv = ["chroot", self._chroot, path] if self._chroot else [path]
         what = f"plugin {kind!r}"
         try:
-            async with self._slots:
-                finished = await self._when_free(argv, {**os.environ, **env}, stdin)
+            with plugin(kind, "executable", env["CNI_COMMAND"], env.get("CNI_IFNAME", "")):
+                finished = await self._in_turn(argv, {**os.environ, **env, **spans.environment()}, stdin)
         except TimeoutError as error:
             raise AttachmentError(
                 f"{what} did not end {env['CNI_COMMAND']} within {self._timeout:g} s; it was ended with its children",
@@ -78,6 +80,16 @@ class Executables:
 
     def reads_previous(self, kind: str, conf: Mapping[str, Any]) -> bool:
         return True
+
+    async def _in_turn(self, argv: Sequence[str], env: Mapping[str, str], stdin: bytes) -> Finished:
+        """Run it once there are less than `at_once`."""
+        with measured.PLUGINS_WAITING.raised():
+            await self._slots.acquire()
+        try:
+            with measured.PLUGINS_RUNNING.raised():
+                return await self._when_free(argv, env, stdin)
+        finally:
+            self._slots.release()
 
     async def _when_free(self, argv: Sequence[str], env: Mapping[str, str], stdin: bytes) -> Finished:
         """Run a file that may be open for writing: it is being installed, which takes a moment (S33)."""

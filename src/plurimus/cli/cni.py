@@ -13,13 +13,14 @@ import sys
 from plurimus.cli import lean  # noqa: F401 - before all that logs
 from plurimus.cni import version
 from plurimus.cni.errors import PlurimusError, encode_error
+from plurimus.core import tracecontext
 from plurimus.node import once
 from plurimus.node.context import Request
 
 
 def main() -> None:
     """Answer the runtime on standard output; the exit status is CNI's."""
-    env = {key: value for key, value in os.environ.items() if key.startswith("CNI_")}
+    env = {key: value for key, value in os.environ.items() if key.startswith("CNI_") or key in tracecontext.VARIABLES}
     if env.get("CNI_COMMAND") == "VERSION":
         _say(json.dumps({"cniVersion": version.CURRENT, "supportedVersions": version.SUPPORTED}).encode() + b"\n")
         sys.exit(0)

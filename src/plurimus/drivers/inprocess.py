@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from plurimus.adapters.account import plugin
 from plurimus.cni import result
 from plurimus.cni.errors import AttachmentError, PlurimusError
 from plurimus.cni.result import Result
@@ -121,17 +122,18 @@ async def _carried_out(kind: str, driver: Driver, request: Call) -> Result | Non
     if request.command not in _VERBS:
         raise AttachmentError(f"unknown CNI_COMMAND: {request.command}")
     try:
-        match request.command:
-            case "ADD":
-                return await driver.add(request)
-            case "DEL":
-                await driver.delete(request)
-            case "CHECK":
-                await driver.check(request)
-            case "STATUS":
-                await driver.status(request)
-            case "GC":
-                await driver.collect(request)
+        with plugin(kind, "driver", request.command, request.ifname):
+            match request.command:
+                case "ADD":
+                    return await driver.add(request)
+                case "DEL":
+                    await driver.delete(request)
+                case "CHECK":
+                    await driver.check(request)
+                case "STATUS":
+                    await driver.status(request)
+                case "GC":
+                    await driver.collect(request)
     except PlurimusError:
         raise
     except Exception as error:  # a fault of ours is this attachment's failure, and undone like any other

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from plurimus.core import measured
 from plurimus.drivers.call import Driver
 
 _COMMON = (
@@ -47,6 +48,7 @@ class Unknown:
 
     def note(self, kind: str, key: str, *, executable: bool) -> bool:
         """Count a call with `key` to the plugin `kind`, done by its executable or by the driver; whether it is new."""
+        measured.UNKNOWN_OPTIONS.add(kind, "executable" if executable else "driver")
         name = (kind, key, executable)
         if name not in self._calls and len(self._calls) >= _MOST:
             name = (kind, _OTHERS, executable)

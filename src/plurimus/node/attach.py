@@ -18,6 +18,7 @@ from functools import partial
 import structlog
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
+from plurimus.adapters.account import step
 from plurimus.cni.errors import PlurimusError, RequestError
 from plurimus.cni.result import Result
 from plurimus.core import order, record, routes
@@ -84,7 +85,8 @@ class Attacher:
         results: list[Result] = []
         for group in self._groups(plan.attachments):
             await self.cache()
-            results += await in_turns([partial(self._add, plan, attachment) for attachment in group])
+            with step("attach_default" if group[0].is_default else "attach_others"):
+                results += await in_turns([partial(self._add, plan, attachment) for attachment in group])
         return results
 
     async def settle_routes(self, plan: Plan, results: Sequence[Result]) -> list[Result]:
@@ -94,12 +96,13 @@ class Attacher:
         if not by_name:
             return list(results)
         await self.cache()
-        await self._kernel.change_default_routes(plan.netns, by_name)
-        settled = []
-        for attachment, result, made in zip(plan.attachments, results, decided, strict=True):
-            settled.append(routes.edited(result, made))
-            if made:
-                await self._chain.cache(plan, attachment, settled[-1])
+        with step("settle_routes"):
+            await self._kernel.change_default_routes(plan.netns, by_name)
+            settled = []
+            for attachment, result, made in zip(plan.attachments, results, decided, strict=True):
+                settled.append(routes.edited(result, made))
+                if made:
+                    await self._chain.cache(plan, attachment, settled[-1])
         return settled
 
     async def cache(self) -> None:
@@ -107,7 +110,8 @@ class Attacher:
         while self._made:
             plan, attachment, made = self._made.pop(0)
             try:
-                await self._chain.cache(plan, attachment, made)
+                with step("cache"):
+                    await self._chain.cache(plan, attachment, made)
             except PlurimusError as error:
                 raise error.about(_subject(plan, attachment, "adding")) from None
 
@@ -214,9 +218,10 @@ async def shielded_undo(
 ) -> list[PlurimusError]:
     """Undo what was begun, however often the request is cancelled meanwhile; failures become notes of `cause` (S49)."""
     task = asyncio.ensure_future(attacher.undo(attacher.begun(plan), beside=beside))
-    while not task.done():
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.shield(task)
+    with step("undo"):
+        while not task.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(task)
     errors = task.result()
     for error in errors:
         cause.add_note(f"while undoing: {error}")

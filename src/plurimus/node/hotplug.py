@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from plurimus.adapters import account
+from plurimus.adapters.account import step
 from plurimus.cni import args, conf, version
 from plurimus.cni.args import Environment
 from plurimus.cni.errors import Code, PlurimusError, RequestError
@@ -48,14 +50,17 @@ async def handle(requests: Requests, request: Request, attributes: InterfaceAttr
         config = limits.limited(config, context.netconf, config.name)
     delegate = Delegate(config, config.name, selection=_selection(env, config.name, attributes)).checked()
     if env.verb == "STATUS":
-        await context.chain.status(config)
+        with step("status"):
+            await context.chain.status(config)
         return Outcome()
     if env.verb not in ("ADD", "DEL", "CHECK"):
         raise RequestError(f"unknown cmd type: {env.verb}", code=Code.INVALID_ENVIRONMENT)
     async with requests.sandbox(context):
+        account.note(interfaces=[env.ifname])
         wanted = await _plan(context, delegate)
         if env.verb == "CHECK":
-            await context.attacher.check(wanted)
+            with step("check"):
+                await context.attacher.check(wanted)
             return Outcome()
         known = await recall.plan_of(env, context.netconf, context.world) or replace(wanted, attachments=())
         if env.verb == "DEL":
@@ -77,14 +82,16 @@ def _selection(env: Environment, name: str, attributes: InterfaceAttributes) -> 
 
 async def _plan(context: Context, delegate: Delegate) -> Plan:
     """A plan of the one attachment; the pod must exist."""
-    pod = await planning.find_pod(context.env, context.world)
+    with step("find_pod"):
+        pod = await planning.find_pod(context.env, context.world)
     return plans.make(context.env, context.netconf, pod, [delegate], Allocation())
 
 
 async def _add(requests: Requests, context: Context, known: Plan, wanted: Plan) -> Result:
     context.attacher.refuse_impossible(wanted, await context.world.kernel.interfaces(wanted.netns))
-    async with requests.locks.recording():
-        await context.attacher.remember(replace(known, attachments=known.attachments + wanted.attachments))
+    with step("record"):
+        async with requests.locks.recording():
+            await context.attacher.remember(replace(known, attachments=known.attachments + wanted.attachments))
     try:
         (made,) = await context.attacher.attach(wanted)
         await context.attacher.cache()
@@ -100,7 +107,8 @@ async def _add(requests: Requests, context: Context, known: Plan, wanted: Plan) 
 async def _delete(context: Context, known: Plan, wanted: Attachment) -> None:
     """Delete what was recorded; an attachment nobody recorded is deleted as the request says."""
     same = [a for a in known.attachments if (a.config.name, a.ifname) == (wanted.config.name, wanted.ifname)]
-    left, errors = await context.attacher.detach(known, same or [wanted])
+    with step("detach"):
+        left, errors = await context.attacher.detach(known, same or [wanted])
     kept = tuple(a for a in known.attachments if a not in same or a in left)
     await context.attacher.remember(replace(known, attachments=kept))
     if errors:

@@ -28,6 +28,7 @@ from plurimus.core import config as files
 from plurimus.core import netconf
 from plurimus.core.config import ConfigFile
 from plurimus.node import late, logs
+from plurimus.node.accounts import accounted
 from plurimus.node.context import Request
 from plurimus.node.request import Requests
 from plurimus.node.world import World, real_world
@@ -81,13 +82,11 @@ def _log_as(config: ConfigFile) -> None:
 async def _answer(requests: Requests, request: Request, say: Callable[[bytes], None]) -> int:
     """SIGTERM cancels the call, which undoes what it did."""
     loop = asyncio.get_running_loop()
-    handling = asyncio.ensure_future(requests.handle(request))
+    handling = asyncio.ensure_future(_handled(requests, request))
     loop.add_signal_handler(signal.SIGTERM, handling.cancel)
     try:
-        outcome = await handling
-        say(result.encode(outcome.result, outcome.cni_version) if outcome.result else b"")
+        say(await handling)
     except PlurimusError as error:
-        _log.error("request failed", code=error.code, error=str(error), notes=getattr(error, "__notes__", []))
         say(encode_error(error))
         return 1
     except asyncio.CancelledError:
@@ -98,12 +97,19 @@ async def _answer(requests: Requests, request: Request, say: Callable[[bytes], N
         )
         return 1
     except Exception as error:  # noqa: BLE001 - a runtime must get a CNI error, whatever happens here
-        _log.exception("request failed for a reason nobody foresaw")
         say(encode_error(PlurimusError(f"internal error: {error!r}")))
         return 1
     finally:
         loop.remove_signal_handler(signal.SIGTERM)
     return 0
+
+
+async def _handled(requests: Requests, request: Request) -> bytes:
+    """What to print."""
+    with accounted("/cni") as account:
+        account.about(request.env)
+        outcome = await requests.handle(request)
+        return result.encode(outcome.result, outcome.cni_version) if outcome.result else b""
 
 
 async def _behind(requests: Requests, world: World, cni_dir: str, *, owed: bool) -> None:

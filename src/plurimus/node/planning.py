@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from plurimus.adapters.account import step
 from plurimus.cni.args import Environment
 from plurimus.cni.errors import ClusterError, Code, PlurimusError, RequestError
 from plurimus.core import plan, resolve
@@ -27,12 +28,16 @@ async def make_plan(env: Environment, netconf: NetConf, world: World) -> tuple[P
     Raises:
         PlurimusError: the branch says who must act.
     """
-    pod = await find_pod(env, world)
+    with step("find_pod"):
+        pod = await find_pod(env, world)
     try:
-        delegates = await _delegates(netconf, pod, world)
+        with step("look_up"):
+            delegates = await _delegates(netconf, pod, world)
     except PlurimusError as error:
         raise error.about("error loading k8s delegates k8s args: ") from None
-    return plan.make(env, netconf, pod, delegates, await _allocated(delegates, pod, world)), pod
+    allocation = await _allocated(delegates, pod, world)
+    with step("plan"):
+        return plan.make(env, netconf, pod, delegates, allocation), pod
 
 
 async def default_network(netconf: NetConf, world: World) -> Delegate:
@@ -78,7 +83,8 @@ async def _allocated(delegates: Sequence[Delegate], pod: Pod | None, world: Worl
     if needing is None or pod is None or world.devices is None:
         return Allocation()
     try:
-        return await world.devices.allocated(pod)
+        with step("ask_for_devices"):
+            return await world.devices.allocated(pod)
     except PlurimusError as error:
         subject = f"network {needing.display_name!r} needs a device of {needing.resource_name!r}: "
         raise error.about(subject) from None

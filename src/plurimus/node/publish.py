@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import structlog
-
 from plurimus.cni.result import Result
 from plurimus.core.plan import Plan
 from plurimus.model import status
@@ -16,8 +14,6 @@ from plurimus.model.event import Event
 from plurimus.model.pod import Pod
 from plurimus.node import deviceinfo
 from plurimus.node.context import Context
-
-_log = structlog.get_logger(__name__)
 
 
 async def write_status(context: Context, plan: Plan, pod: Pod | None, results: Sequence[Result]) -> None:
@@ -38,17 +34,28 @@ async def write_status(context: Context, plan: Plan, pod: Pod | None, results: S
     await context.world.cluster.write_status(pod, status.annotation(elements))
 
 
+def attached(plan: Plan, results: Sequence[Result]) -> list[dict[str, object]]:
+    """What the log says of the attachments made."""
+    return [
+        {
+            "network": attachment.display_name,
+            "interface": attachment.ifname,
+            "addresses": [ip.address for ip in made.ips],
+        }
+        for attachment, made in zip(plan.attachments, results, strict=True)
+    ]
+
+
 def announce(context: Context, plan: Plan, results: Sequence[Result]) -> None:
-    """Log in one line what was attached, and tell the pod's author."""
-    attached: list[dict[str, object]] = []
-    events = []
-    for attachment, made in zip(plan.attachments, results, strict=True):
-        name, addresses = attachment.display_name, [ip.address for ip in made.ips]
-        attached.append({"network": name, "interface": attachment.ifname, "addresses": addresses})
-        if made.interfaces or made.ips:
-            events.append(Event.added(attachment.ifname, addresses, name))
-    _log.info("attached", attachments=attached)
-    emit(context, events)
+    """Tell the pod's author what was attached."""
+    emit(
+        context,
+        [
+            Event.added(attachment.ifname, [ip.address for ip in made.ips], attachment.display_name)
+            for attachment, made in zip(plan.attachments, results, strict=True)
+            if made.interfaces or made.ips
+        ],
+    )
 
 
 def emit(context: Context, events: Sequence[Event]) -> None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import structlog
 
+from plurimus.adapters.account import step
 from plurimus.cni import conf
 from plurimus.cni.args import Environment
 from plurimus.cni.cache import CachedAttachment
@@ -34,9 +35,10 @@ async def plan_of(env: Environment, netconf: NetConf, world: World) -> Plan | No
     left its file, plugins are told of none: they would take the file for a failure and free nothing.  So they are
     where another namespace is at its path by now, which is another pod's.
     """
-    plan = await _recorded(env, netconf, world)
-    if plan is None:
-        plan = _from_cache(env, await _cached(env.container_id, netconf, world))
+    with step("read_record"):
+        plan = await _recorded(env, netconf, world)
+        if plan is None:
+            plan = _from_cache(env, await _cached(env.container_id, netconf, world))
     if plan is None:
         return None
     netns = plan.netns if env.verb == "GC" else env.netns

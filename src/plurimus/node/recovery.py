@@ -16,8 +16,10 @@ from collections.abc import Callable
 import structlog
 
 from plurimus.cni.errors import PlurimusError
+from plurimus.core import measured
 from plurimus.core.ports import Spool
 from plurimus.node import message
+from plurimus.node.accounts import accounted
 from plurimus.node.context import DEFAULTS
 from plurimus.node.request import Requests
 
@@ -60,6 +62,7 @@ class Debts:
             elif not await self._try(self._spool(folder), name, content):
                 self._next[folder, name] = (self._clock() + pause, min(2 * pause, _MOST_PAUSE))
                 left += 1
+        measured.SPOOLED.set(left)
         return left
 
     def _pending(self, spool: Spool) -> list[tuple[str, bytes]]:
@@ -88,6 +91,8 @@ class Debts:
         except PlurimusError as error:
             _log.error("a spooled DEL cannot be read", error=str(error), kept_as=spool.set_aside(name))
             return
-        await self._requests.handle(message.spooled(request, spool))
+        with accounted("spool") as account:
+            account.about(request.env)
+            await self._requests.handle(message.spooled(request, spool))
         spool.forget(request.env["CNI_CONTAINERID"], request.env.get("CNI_IFNAME") or DEFAULTS["CNI_IFNAME"])
         _log.info("paid a spooled DEL", name=name)

@@ -19,6 +19,8 @@ from typing import Any
 
 import structlog
 
+from plurimus.adapters import account
+from plurimus.adapters.account import step, waited
 from plurimus.cni import args, result, version
 from plurimus.cni.args import Environment
 from plurimus.cni.errors import ClusterError, Code, PlurimusError, RequestError, joined
@@ -74,6 +76,8 @@ class Requests:
 
     def context(self, env: Environment, stdin: Mapping[str, Any]) -> Context:
         """Check the configuration and wire the parts for one request."""
+        if env.args:
+            account.note(pod=str(PodReference.from_args(env.args)))
         if not version.supports(version.require(stdin.get("cniVersion") or ""), env.verb):
             raise RequestError(f"config version does not allow {env.verb}", code=Code.INCOMPATIBLE_VERSION)
         merged = netconf.parse(stdin, overlay=self._config.overlay)
@@ -124,7 +128,7 @@ class Requests:
         One that `ends` has the ADDs of the sandbox end that came before it, and waits until they are undone.
         """
         env = context.env
-        async with self.locks.hold(env.container_id, can_end=env.verb == "ADD", ends=ends):
+        async with waited(self.locks.hold(env.container_id, can_end=env.verb == "ADD", ends=ends)):
             with structlog.contextvars.bound_contextvars(
                 pod=str(context.pod), container=env.container_id, verb=env.verb
             ):
@@ -138,6 +142,7 @@ class Requests:
         except DefinitionMissing as error:
             publish.emit(context, [Event.no_network(error.text)])
             raise
+        account.note(interfaces=[attachment.ifname for attachment in plan.attachments])
         for warning in plan.warnings:
             _log.warning(warning)
         left = await recall.plan_of(context.env, context.netconf, context.world)
@@ -148,22 +153,25 @@ class Requests:
         context.spool.forget(context.env.container_id, context.env.ifname)
         plan = replace(plan, cookie=await context.world.kernel.cookie(context.env.netns))
         try:
-            async with self.locks.recording():
-                taken, _ = await both(
-                    context.world.kernel.interfaces(context.env.netns), context.attacher.remember(plan)
-                )
+            with step("record"):
+                async with self.locks.recording():
+                    taken, _ = await both(
+                        context.world.kernel.interfaces(context.env.netns), context.attacher.remember(plan)
+                    )
             context.attacher.refuse_impossible(plan, taken)
             made = await context.attacher.attach(plan)
             results = await context.attacher.settle_routes(plan, made)
             default = next((index for index, a in enumerate(plan.attachments) if a.is_default), 0)
             result.dump(made[default], context.stdin.get("cniVersion") or "")  # or the runtime cannot read it
-            await rdmafacts.tell(context.world, plan, results)
-            # the file is written while the API server answers
-            await both(publish.write_status(context, plan, pod, results), context.attacher.cache())
+            with step("tell_rdma"):
+                await rdmafacts.tell(context.world, plan, results)
+            with step("publish"):  # the file is written while the API server answers
+                await both(publish.write_status(context, plan, pod, results), context.attacher.cache())
         except BaseException as error:
             failures = await shielded_undo(context.attacher, plan, error)
             publish.emit(context, [Event.not_removed(str(failure)) for failure in failures])
             raise
+        account.note(attachments=publish.attached(plan, results))
         # the runtime need not wait for this
         asyncio.get_running_loop().call_soon(publish.announce, context, plan, results)
         return made[default]
@@ -174,15 +182,16 @@ class Requests:
         if plan is None:
             # a daemon that was killed while it wrote the record had done nothing
             await context.world.records(context.netconf.cni_dir).remove(context.env.container_id)
-            _log.info("nothing on record, nothing to delete")
+            account.note(interfaces=[])
             return
-        errors = await context.attacher.undo(plan)
+        account.note(interfaces=[attachment.ifname for attachment in plan.attachments])
+        with step("detach"):
+            errors = await context.attacher.undo(plan)
         if errors:
             if not await self._owed(context, request, errors):
                 raise joined(errors)
             return
         context.spool.forget(context.env.container_id, context.env.ifname)
-        _log.info("detached", interfaces=[attachment.ifname for attachment in plan.attachments])
 
     async def _owed(self, context: Context, request: Request, errors: Sequence[PlurimusError]) -> bool:
         """Whether what failed is left for the daemon to try again, instead of for the runtime.
@@ -200,7 +209,8 @@ class Requests:
     async def _undo_leftovers(self, context: Context, left: Plan) -> None:
         """What an ADD that never ended or a DEL still spooled left is undone first, once and for all."""
         _log.warning("undoing what an earlier ADD of this sandbox left")
-        errors = await context.attacher.undo(left)
+        with step("undo"):
+            errors = await context.attacher.undo(left)
         if errors:
             raise joined(errors)
 
@@ -210,27 +220,36 @@ class Requests:
             raise RequestError(
                 f"container {context.env.container_id} has no record on this node", code=Code.UNKNOWN_CONTAINER
             )
-        await context.attacher.check(plan)
+        account.note(interfaces=[attachment.ifname for attachment in plan.attachments])
+        with step("check"):
+            await context.attacher.check(plan)
 
     async def _status(self, context: Context) -> None:
         context.world.check_node()
         await self._wait_until_ready(context)
-        default = await planning.default_network(context.netconf, context.world)
-        await context.chain.status(default.config)
+        with step("look_up"):
+            default = await planning.default_network(context.netconf, context.world)
+        with step("status"):
+            await context.chain.status(default.config)
 
     async def _gc(self, context: Context) -> None:
         valid = netconf.valid_attachments(context.stdin)
         # at once: what an ADD makes from now on is missing in the runtime's list, and lives
         gone = await collect.unknown(context, valid, self.locks)
         await self._wait_until_ready(context)
-        errors = await collect.collect(context, valid, gone, self.locks)
+        with step("collect"):
+            errors = await collect.collect(context, valid, gone, self.locks)
         if errors:
             raise joined(errors)
 
     async def _wait_until_ready(self, context: Context) -> None:
         """Wait for the default network's own sign of life, where one is configured (F21)."""
         path, seconds = context.netconf.readiness_indicator_file, self._config.daemon.readiness_timeout
-        if path and not await context.world.confdir.wait_for(path, seconds):
+        if not path:
+            return
+        with step("wait_for_default_network"):
+            ready = await context.world.confdir.wait_for(path, seconds)
+        if not ready:
             raise ClusterError(
                 f"have you checked that your default network is ready? still waiting for readinessindicatorfile "
                 f"@ {path}. pollimmediate error: timed out waiting for the condition",

@@ -13,10 +13,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-import structlog
-
+from plurimus.adapters.account import waited
 from plurimus.cni.errors import PlurimusError
+from plurimus.core import measured
 from plurimus.node import hotplug, message
+from plurimus.node.accounts import accounted
 from plurimus.node.connection import Asked, Connection
 from plurimus.node.context import Outcome, Request
 from plurimus.node.listener import BACKLOG
@@ -42,7 +43,6 @@ _PATHS = {
 }
 _NOT_WITHOUT = ("ADD", "CHECK", "STATUS")
 """What is ended when nobody waits for the answer any more: an ADD, which then is undone, and what changes nothing."""
-_log = structlog.get_logger(__name__)
 
 Handle = Callable[[Request, InterfaceAttributes], Awaitable[Outcome]]
 
@@ -109,6 +109,9 @@ class Server:
         Only our shim may: its request comes behind its probe.
         """
         answer = await self._respond(asked)
+        handler = asked.path if asked.path in _PATHS else "NotFound"
+        method = asked.method.lower() if asked.method in ("GET", "HEAD", "POST") else "unknown"
+        measured.MULTUS_REQUESTS.add(handler, str(answer.status), method)
         if _OURS in asked.headers and asked.path in _PROBES and answer.status == 200:
             return replace(answer, keep=True)
         return answer
@@ -147,25 +150,22 @@ class Server:
         task = asyncio.current_task()
         assert task is not None
         self._running.add(task)
-        about: dict[str, str] = {}
         try:
-            request, attributes = message.decode(asked.body)
-            about = {"verb": request.env.get("CNI_COMMAND", ""), "container": request.env.get("CNI_CONTAINERID", "")}
-            if about["verb"] in _NOT_WITHOUT:
-                asked.gone.add_done_callback(lambda _: task.cancel())
-            async with self._slots:
-                return message.answer(await handle(request, attributes), ours=ours)
-        except asyncio.CancelledError as error:
-            notes = getattr(error, "__notes__", [])
-            why = "nobody waits for the answer any more" if asked.gone.done() else "the daemon ends"
-            _log.warning("a request was ended, and undone if it was an ADD", because=why, notes=notes, **about)
-            raise
+            with accounted(asked.path) as account:
+                request, attributes = message.decode(asked.body)
+                account.about(request.env)
+                if account.verb in _NOT_WITHOUT:
+                    asked.gone.add_done_callback(lambda _: task.cancel())
+                try:
+                    async with waited(self._slots):
+                        return message.answer(await handle(request, attributes), ours=ours)
+                except asyncio.CancelledError:
+                    gone = asked.gone.done()
+                    account.fields["because"] = "nobody waits for the answer any more" if gone else "the daemon ends"
+                    raise
         except PlurimusError as error:
-            notes = getattr(error, "__notes__", [])
-            _log.error("request failed", code=error.code, error=str(error), notes=notes, **about)
             return message.refusal(error, ours=ours)
         except Exception as error:  # noqa: BLE001 - a runtime must get a CNI error, whatever happens here
-            _log.exception("request failed for a reason nobody foresaw", **about)
             return message.refusal(PlurimusError(f"internal error: {error!r}"), ours=ours)
         finally:
             self._running.discard(task)

@@ -1,0 +1,73 @@
+"""All metrics of Plurimus, one value each for the life of the process; docs/reference/metrics.md is made of this page.
+
+A new one is a line here, and a call where something happens: `measured.SPOOLED.set(2)`.  No label names a pod, a
+sandbox or anything else that there is no bound to.
+
+Spec section 7.9 (the first of them).
+"""
+
+from __future__ import annotations
+
+from plurimus.core.metrics import Counter, Gauge, Histogram, Metric
+
+_FINE = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+_COARSE = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60)
+
+STEPS = {
+    "admit": "waiting until it is its turn: for `connectionLimit`, for other requests of the same sandbox",
+    "wait_for_default_network": "waiting for `readinessindicatorfile`",
+    "find_pod": "the pod from the copy of the cluster, or from the API server",
+    "look_up": "definitions and configuration files to delegates",
+    "ask_for_devices": "kubelet, and resource claims; only where a network needs a device",
+    "plan": "interface names, capability args, devices",
+    "read_record": "what is on record of the sandbox",
+    "record": "the plan to the disk, and beside it which interfaces the sandbox has",
+    "attach_default": "the plugins of the cluster-wide default network",
+    "attach_others": "the plugins of all other networks",
+    "settle_routes": "one owner of the default route",
+    "tell_rdma": "RDMA facts to the pod's files",
+    "publish": "the network status to the API server",
+    "cache": "results to libcni's cache; beside attaching or publishing, so within those",
+    "undo": "what an ADD that failed had begun, or an earlier one had left",
+    "detach": "the plugins of all attachments, last first, their records and caches",
+    "check": "CHECK of all attachments",
+    "status": "STATUS of the cluster-wide default network",
+    "collect": "GC of all networks",
+}
+"""The steps of a request, for metrics, log and traces alike."""
+
+MULTUS_REQUESTS = Counter(
+    "multus_server_request_total",
+    "HTTP requests on the daemon's socket, as Multus counts them",
+    "handler", "code", "method",
+)  # fmt: skip
+REQUESTS = Histogram(
+    "plurimus_request_duration_seconds",
+    "Requests: by whom they came (/cni, /delegate, spool), and the code of the CNI error (0 for success, plugin for "
+    "a plugin's own, cancelled, internal)",
+    "handler", "verb", "code", bounds=_FINE,
+)  # fmt: skip
+REQUESTS_RUNNING = Gauge("plurimus_requests_running", "Requests that are not answered yet, waiting ones included")
+REQUESTS_WAITING = Gauge("plurimus_requests_waiting", "Requests that wait until it is their turn")
+STEP = Histogram("plurimus_step_duration_seconds", "Steps of requests", "verb", "step", bounds=_COARSE)
+PLUGINS = Histogram(
+    "plurimus_plugin_duration_seconds",
+    "Calls of plugins: in process (driver) or as a program (executable); outcome is ok, error or cancelled",
+    "type", "by", "verb", "outcome", bounds=_COARSE,
+)  # fmt: skip
+PLUGINS_RUNNING = Gauge("plurimus_plugin_executables_running", "Plugins that run as programs")
+PLUGINS_WAITING = Gauge("plurimus_plugin_executables_waiting", "Plugins that wait until fewer programs run")
+UNKNOWN_OPTIONS = Counter(
+    "plurimus_unknown_option_calls_total",
+    "Calls with an option that the driver of that type does not know, and who carried them out; /status names the keys",
+    "type", "by",
+)  # fmt: skip
+API_REQUESTS = Histogram(
+    "plurimus_api_request_duration_seconds",
+    "Tries of requests to the API server, a watch until it is agreed to; status is 2xx, 4xx, 5xx or none for no answer",
+    "verb", "resource", "status", bounds=_COARSE,
+)  # fmt: skip
+SPOOLED = Gauge("plurimus_spooled_dels", "DELs in the spool that are still to be carried out")
+BUILD = Gauge("plurimus_build_info", "Which version this is; always 1", "version")
+
+ALL: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
