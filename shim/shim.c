@@ -79,12 +79,17 @@ static void read_stdin(struct text *config) {
   }
 }
 
+/* What the daemon gets of the environment: what CNI defines, and which trace the request is part of. */
+static int is_passed_on(const char *entry) {
+  return strncmp(entry, "CNI_", 4) == 0 || strncmp(entry, "TRACEPARENT=", 12) == 0 || strncmp(entry, "TRACESTATE=", 11) == 0;
+}
+
 static void build_request(const struct text *config) {
   int first = 1;
   text_printf(&request, "{\"env\":{");
   for (char **entry = environ; *entry; entry++) {
     char *equals = strchr(*entry, '=');
-    if (!equals || strncmp(*entry, "CNI_", 4) != 0) continue;
+    if (!equals || !is_passed_on(*entry)) continue;
     text_printf(&request, first ? "\"" : ",\"");
     text_add_json(&request, *entry, (size_t)(equals - *entry));
     text_printf(&request, "\":\"");

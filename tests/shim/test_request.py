@@ -53,6 +53,15 @@ def test_the_request_comes_behind_the_probe_where_the_daemon_keeps_the_connectio
     assert (len(daemon.paths()), daemon.connections) == (4, 3)
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_trace_of_a_request_goes_with_it(node: Node, daemon: FakeDaemon, verb: str) -> None:
+    """OpenTelemetry's carrier for programs; of the rest of the environment nothing."""
+    trace = {"TRACEPARENT": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "TRACESTATE": 'a="1"'}
+    stdin = json.dumps(node.conf()).encode()
+    run(stdin, {"CNI_COMMAND": verb, **ENV, **trace, "TRACEPARENTS": "1", "XTRACESTATE": "2"}).printed()
+    assert daemon.cni.env == {"CNI_COMMAND": verb, **ENV, **trace}
+
+
 @pytest.mark.parametrize("env", [{}, {"CNI_EMPTY": ""}, {"CNI_A": "b=c=d"}])
 def test_any_environment_is_passed_on(node: Node, daemon: FakeDaemon, env: dict[str, str]) -> None:
     run(json.dumps(node.conf()).encode(), {"CNI_COMMAND": "STATUS", **env})

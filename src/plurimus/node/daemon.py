@@ -34,7 +34,7 @@ from plurimus.cni.errors import ClusterError, ConfigError
 from plurimus.core import netconf
 from plurimus.core.config import ConfigFile, parse
 from plurimus.core.ports import AddressPools, DeviceSource
-from plurimus.node import cniconfig, identity
+from plurimus.node import cniconfig, identity, tracing
 from plurimus.node.devices import PodDevices
 from plurimus.node.late import NODE_NAME
 from plurimus.node.listener import Listener
@@ -128,16 +128,19 @@ async def run(config: ConfigFile) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     for warning in config.warnings:
         _log.warning(warning)
+    traced = tracing.start()
     own = identity.make(config, os.environ.get(NODE_NAME, ""))
-    if own is None:
-        await _serve(config, stop, None)
-    else:
-        try:
-            if await _before(stop, own.obtain()):
-                async with own.renewed():
-                    await _serve(config, stop, own.access)
-        finally:
+    try:
+        if own is None:
+            await _serve(config, stop, None)
+        elif await _before(stop, own.obtain()):
+            async with own.renewed():
+                await _serve(config, stop, own.access)
+    finally:
+        if own is not None:
             await own.close()
+        if traced is not None:
+            await traced.close()
     _log.info("stopped")
 
 

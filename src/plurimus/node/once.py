@@ -27,7 +27,7 @@ from plurimus.cni.errors import ClusterError, ConfigError, PlurimusError, encode
 from plurimus.core import config as files
 from plurimus.core import netconf
 from plurimus.core.config import ConfigFile
-from plurimus.node import late, logs
+from plurimus.node import late, logs, tracing
 from plurimus.node.accounts import accounted
 from plurimus.node.context import Request
 from plurimus.node.request import Requests
@@ -60,11 +60,14 @@ async def serve(request: Request, say: Callable[[bytes], None]) -> int:
         world,
         FileLocks(Path(merged.cni_dir) / ".locks"),
     )
+    traced = tracing.start()
     status = await _answer(requests, request, say)
     try:
         await _behind(requests, world, merged.cni_dir, owed=request.env.get("CNI_COMMAND") != "CHECK")
         if cluster is not None:
             await cluster.close()
+        if traced is not None:
+            await traced.close()
     except Exception:  # noqa: BLE001 - the runtime has its answer, and must not get another
         _log.exception("what comes behind the answer failed for a reason nobody foresaw")
     return status

@@ -45,7 +45,7 @@ async def test_an_add_is_undone(endpoint: str, tmp_path: Path) -> None:
                 await held.reached.wait()
             await ended(served)
         assert served.node.left() == before
-        assert [(line["because"], line["verb"]) for line in logs if "was ended" in line["event"]] == [
+        assert [(line["because"], line["verb"]) for line in logs if line["event"] == "request cancelled"] == [
             ("nobody waits for the answer any more", "ADD")
         ]
         held.open()
