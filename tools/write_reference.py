@@ -1,4 +1,4 @@
-"""Write the parts of docs/reference that are made from the code: configuration keys and commands.
+"""Write the parts of docs/reference that are made from the code: configuration keys, commands and metrics.
 
 usage: write_reference.py [--check]      --check writes nothing, and fails where something would change
 """
@@ -18,7 +18,9 @@ import msgspec
 import yaml
 
 from plurimus.cli.main import root
+from plurimus.core import measured
 from plurimus.core.config import DaemonConfig
+from plurimus.core.metrics import MOST, OTHERS
 from plurimus.core.netconf import NetConf
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs/reference"
@@ -28,7 +30,7 @@ Texts = Mapping[str, Mapping[str, Any]]
 
 
 def main() -> None:
-    pages = {"configuration.md": configuration(), "cli.md": commands()}
+    pages = {"configuration.md": configuration(), "cli.md": commands(), "metrics.md": metrics()}
     changed = [name for name, text in pages.items() if _content(REFERENCE / name) != text]
     if "--check" in sys.argv:
         if changed:
@@ -113,6 +115,26 @@ def _walk(path: str, command: click.Command) -> Iterator[tuple[str, click.Comman
                 found = command.get_command(context, name)
                 if found is not None:
                     yield from _walk(f"{path} {name}", found)
+
+
+def metrics() -> str:
+    lines = [
+        "# Metrics",
+        "",
+        "Made by `make docs` from the code; do not edit.",
+        "",
+        "On `/metrics` of `metricsPort`, and of the daemon's socket; beside them what Linux says of the process,",
+        f"`process_*`. Times are seconds. A metric with labels tells {MOST} combinations apart and counts what is new",
+        f"after those as `{OTHERS}`. [How to use them](../how-to/observe-a-node.md).",
+        "",
+        "| metric | type | labels | what it says |",
+        "|---|---|---|---|",
+    ]
+    for metric in measured.ALL:
+        labels = ", ".join(f"`{label}`" for label in metric.labels) or "–"
+        lines.append(f"| `{metric.name}` | {metric.kind} | {labels} | {metric.text} |")
+    lines += ["", "## Steps", "", "| `step` | what happens |", "|---|---|"]
+    return "\n".join([*lines, *(f"| `{name}` | {text} |" for name, text in measured.STEPS.items()), ""])
 
 
 def _content(path: Path) -> str:

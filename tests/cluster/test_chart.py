@@ -64,6 +64,18 @@ def comparable(things: list[Object]) -> dict[str, Any]:
     return by_kind
 
 
+def test_the_port_of_metrics_is_in_the_file_and_known_to_who_scrapes() -> None:
+    """F74."""
+    things = rendered(metricsPort=9091)
+    assert config(things)["metricsPort"] == 9091
+    assert pod(things)["containers"][0]["ports"] == [{"name": "metrics", "containerPort": 9091}]
+    annotations = one(things, "DaemonSet")["spec"]["template"]["metadata"]["annotations"]
+    assert (annotations["prometheus.io/scrape"], annotations["prometheus.io/port"]) == ("true", "9091")
+    for other in (rendered(), rendered(metricsPort=9091, mode="thin")):
+        assert "metricsPort" not in config(other)
+        assert "ports" not in pod(other)["containers"][0]
+
+
 @pytest.mark.parametrize(
     ("manifest", "values"),
     [("plurimus.yaml", {}), ("plurimus-thin.yaml", {"mode": "thin"}), ("plurimus-crio.yaml", CRIO)],

@@ -9,6 +9,7 @@ Spec sections 2.1 (logging) and 2.7.
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +44,10 @@ class PerNodeCertificate(msgspec.Struct, frozen=True, rename="camel"):
 class DaemonConfig(msgspec.Struct, frozen=True, rename="camel"):
     """What the daemon itself reads; times are seconds.
 
-    Eleven keys are ours: `manifests` names a folder to use as the cluster, `apiTimeout` bounds one answer
-    of the API server or kubelet, `daemonTimeout` is how long the shim waits for a daemon, `pluginTimeout` bounds one
-    plugin call, `readinessTimeout` the wait for `readinessindicatorfile`, `sideBySide` is the switch of `core.order`,
+    Twelve keys are ours: `metricsAddress` is the address `metricsPort` is on, all of them without it,
+    `manifests` names a folder to use as the cluster, `apiTimeout` bounds one answer of the API server or kubelet,
+    `daemonTimeout` is how long the shim waits for a daemon, `pluginTimeout` bounds one plugin call,
+    `readinessTimeout` the wait for `readinessindicatorfile`, `sideBySide` is the switch of `core.order`,
     `independentPlugins` are types it takes for harmless beside its own, `executables` are plugin types that run as
     their executables although there is a driver for them, `rails` says which physical function is which rail
     (`core.rails`), `sweepInterval` is the time between two looks for leaks, 0 for none, and `criSocket` names the
@@ -61,6 +63,7 @@ class DaemonConfig(msgspec.Struct, frozen=True, rename="camel"):
     per_node_certificate: PerNodeCertificate = PerNodeCertificate()
     connection_limit: int | None = None
     metrics_port: int | None = None
+    metrics_address: str = ""
     enable_pprof: bool = False
     cni_config_dir: str = "/etc/cni/net.d"
     daemon_socket_dir: str = "/run/multus/"
@@ -131,6 +134,8 @@ def _check(config: DaemonConfig) -> None:
         raise _wrong("connectionLimit", config.connection_limit, "a number above 0, or no such key for no limit")
     if config.metrics_port is not None and not 0 < config.metrics_port < 65536:
         raise _wrong("metricsPort", config.metrics_port, "a port, 1 to 65535")
+    if config.metrics_address and not _is_address(config.metrics_address):
+        raise _wrong("metricsAddress", config.metrics_address, "an IP address of this node, or no such key for all")
     for function, rail in config.rails.items():
         if not function or not rail:
             raise _wrong("rails", config.rails, "names of rails by PCI address or interface, none of them empty")
@@ -147,6 +152,14 @@ def _check(config: DaemonConfig) -> None:
     ):
         if not 0 < value <= 3600:
             raise _wrong(key, value, "seconds, above 0 and at most 3600")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_certificate(config: PerNodeCertificate) -> None:

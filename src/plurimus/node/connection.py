@@ -30,7 +30,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request; its headers' names are in lower case, its body is None where that is longer than `MOST_BODY`.
+    """A request; its headers' names are in lower case, its body is None where that is longer than allowed.
 
     `gone` is done once nobody waits for the answer any more.
     """
@@ -46,13 +46,26 @@ Handle = Callable[[Asked], Awaitable[Answer]]
 
 
 class Connection(asyncio.Protocol):
-    """One connection, in `open_ones` as long as it is there; `under_way` is seconds.
+    """One connection, in `open_ones` as long as it is there; `under_way` is seconds, `most_body` bytes.
+
+    A unix socket may be `for_root` only.
 
     What a request that is served makes of it that its client has gone is the handler's to say.
     """
 
-    def __init__(self, handle: Handle, open_ones: set[Connection], *, under_way: float = _UNDER_WAY) -> None:
+    def __init__(
+        self,
+        handle: Handle,
+        open_ones: set[Connection],
+        *,
+        under_way: float = _UNDER_WAY,
+        for_root: bool = True,
+        most_body: int = MOST_BODY,
+    ) -> None:
+        self.since = asyncio.get_running_loop().time()
         self._handle = handle
+        self._for_root = for_root
+        self._most_body = most_body
         self._open_ones = open_ones
         self._under_way = under_way
         self._http = h11.Connection(h11.SERVER)
@@ -119,10 +132,10 @@ class Connection(asyncio.Protocol):
         if isinstance(event, h11.Request):
             self._head, self._body, self._length = event, bytearray(), 0
             self._within(self._under_way)
-            return self._is_root()
+            return not self._for_root or self._is_root()
         if isinstance(event, h11.Data):
             self._length += len(event.data)
-            if self._length > MOST_BODY:
+            if self._length > self._most_body:
                 self._body.clear()  # what is left is read all the same: only then would a client listen
             else:
                 self._body += event.data
@@ -148,7 +161,7 @@ class Connection(asyncio.Protocol):
     async def _serve(self) -> None:
         head = self._head
         assert head is not None
-        body = None if self._length > MOST_BODY else bytes(self._body)
+        body = None if self._length > self._most_body else bytes(self._body)
         self._body.clear()
         path = head.target.partition(b"?")[0].decode("ascii")
         try:

@@ -34,7 +34,7 @@ from plurimus.cni.errors import ClusterError, ConfigError
 from plurimus.core import netconf
 from plurimus.core.config import ConfigFile, parse
 from plurimus.core.ports import AddressPools, DeviceSource
-from plurimus.node import cniconfig, identity, tracing
+from plurimus.node import cniconfig, identity, metrics, tracing
 from plurimus.node.devices import PodDevices
 from plurimus.node.late import NODE_NAME
 from plurimus.node.listener import Listener
@@ -164,6 +164,10 @@ async def _serve(config: ConfigFile, stop: asyncio.Event, access: Access | None)
             background.append(asyncio.create_task(world.cluster.run()))
             if not await _before(stop, _wait_for_copies(world.cluster)):
                 return
+        if config.daemon.metrics_port is not None:
+            metrics.import_ahead()
+            address, port = config.daemon.metrics_address, config.daemon.metrics_port
+            background.append(asyncio.create_task(metrics.serve(address, port)))
         # what a daemon is made of stays: no collection shall walk it during a request, and few shall fall into one
         gc.freeze()
         gc.set_threshold(_OBJECTS, 10, 10)

@@ -16,7 +16,7 @@ from typing import Any
 from plurimus.adapters.account import waited
 from plurimus.cni.errors import PlurimusError
 from plurimus.core import measured
-from plurimus.node import hotplug, message
+from plurimus.node import hotplug, message, metrics
 from plurimus.node.accounts import accounted
 from plurimus.node.connection import Asked, Connection
 from plurimus.node.context import Outcome, Request
@@ -39,6 +39,7 @@ _PATHS = {
     "/delegate": ("POST",),
     _STATUS: ("GET", "HEAD"),
     _SWEEP: ("POST",),
+    metrics.PATH: metrics.METHODS,
     **dict.fromkeys(_PROBES, ("GET", "HEAD", "POST")),
 }
 _NOT_WITHOUT = ("ADD", "CHECK", "STATUS")
@@ -131,6 +132,8 @@ class Server:
             return message.document({"unknownOptions": self._requests.unknown_options.document(), **more})
         if asked.path == _SWEEP:
             return await self._swept(asked)
+        if asked.path == metrics.PATH:
+            return await metrics.answer(asked)
         if asked.path == "/readyz" and self._stopping:
             return message.text(500, "shutting down\n")
         return Answer()

@@ -24,6 +24,7 @@ KEYS: list[tuple[str, str, Any]] = [
     ("perNodeCertificate", "per_node_certificate", CERTIFICATE),
     ("connectionLimit", "connection_limit", 5),
     ("metricsPort", "metrics_port", 9091),
+    ("metricsAddress", "metrics_address", "192.0.2.1"),
     ("enablePprof", "enable_pprof", True),
     ("cniConfigDir", "cni_config_dir", "/c"),
     ("daemonSocketDir", "daemon_socket_dir", "/d/"),
@@ -130,6 +131,7 @@ def test_an_unknown_key_like_no_other_is_named_alone() -> None:
         *[pytest.param("logLevel", value, id=f"logLevel-{value}") for value in ("", "info", "trace")],
         *[pytest.param("connectionLimit", value, id=f"F73-connectionLimit-{value}") for value in (0, -1)],
         *[pytest.param("metricsPort", value, id=f"F74-metricsPort-{value}") for value in (0, -1, 65536)],
+        *[pytest.param("metricsAddress", value, id=f"metricsAddress-{value}") for value in ("eth0", "::1/64", " ")],
         *[
             pytest.param(key, value, id=f"{key}-{value}")
             for key in ("daemonTimeout", "pluginTimeout", "readinessTimeout")

@@ -21,6 +21,9 @@ app.kubernetes.io/name: plurimus
 {{- $_ := set $config "globalNamespaces" . -}}
 {{- end -}}
 {{- end -}}
+{{- if and .Values.metricsPort (ne .Values.mode "thin") -}}
+{{- $_ := set $config "metricsPort" (int .Values.metricsPort) -}}
+{{- end -}}
 {{- mergeOverwrite $config .Values.config | toPrettyJson -}}
 {{- end }}
 
