@@ -139,11 +139,15 @@ def _check(config: DaemonConfig) -> None:
     for function, rail in config.rails.items():
         if not function or not rail:
             raise _wrong("rails", config.rails, "names of rails by PCI address or interface, none of them empty")
-    if not 0 <= config.sweep_interval <= 86400:
-        raise _wrong("sweepInterval", config.sweep_interval, "seconds, at most 86400, or 0 to look for no leaks")
     if config.cri_socket and not config.cri_socket.startswith("/"):
         raise _wrong("criSocket", config.cri_socket, "the path of a socket")
     _check_certificate(config.per_node_certificate)
+    _check_times(config)
+
+
+def _check_times(config: DaemonConfig) -> None:
+    if not 0 <= config.sweep_interval <= 86400:
+        raise _wrong("sweepInterval", config.sweep_interval, "seconds, at most 86400, or 0 to look for no leaks")
     for key, value in (
         ("apiTimeout", config.api_timeout),
         ("daemonTimeout", config.daemon_timeout),
