@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import compileall
+import os
 import shlex
 import sys
 import tempfile
@@ -36,7 +37,9 @@ PYTEST = [
     "--confcutdir=tests/vm",
 ]
 SLOW = {"PLURIMUS_TESTS_SLOWER": "10", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-COMPILED = ("src", "tests/vm", "tests/node", "tests/cluster")
+TOLD = ("PLURIMUS_CHURN_SECONDS", "PYTHONPATH")
+"""Variables that the guest has from here, where they are set."""
+COMPILED = ("src", "tests/vm", "tests/node", "tests/cluster", "tests/interop")
 """Python is slow in the guest, which can keep nothing it has compiled."""
 
 
@@ -58,7 +61,7 @@ def main() -> int:
         compileall.compile_dir(ROOT / folder, quiet=1)
     with ExitStack() as stack:
         results = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plurimus-vm-")))
-        environment = dict(SLOW)
+        environment = SLOW | {name: os.environ[name] for name in TOLD if name in os.environ}
         if told.control_plane:
             environment["KUBECONFIG"] = str(stack.enter_context(_control_plane()))
         machine = Machine(told.cards, told.memory, told.rdma)
