@@ -25,6 +25,7 @@ from tests.vm.inside import sriov
 from tests.vm.inside.cards import Vf, cards
 
 SECONDS = float(os.environ.get("PLURIMUS_CHURN_SECONDS", "300"))
+"""Issue 5 asks for five minutes; CI has less time."""
 WORKERS = 3
 """Requests that the runtime makes at the same time."""
 FUNCTIONS = 5
@@ -50,7 +51,7 @@ def slots(node: Node) -> Iterator[list[Slot]]:
 
 
 class Churn:
-    """What the runtime does until `end`, and how its requests ended."""
+    """What the runtime does until `end`, and at least until a pod has run; and how its requests ended."""
 
     def __init__(self, node: Node, slots: list[Slot], end: float) -> None:
         self.node, self.end = node, end
@@ -61,11 +62,14 @@ class Churn:
             self._free.put(slot)
         self._making = threading.Lock()
 
+    def over(self) -> bool:
+        return bool(self.wrong) or (time.monotonic() > self.end and self.counts["ADD"] > 0)
+
     def work(self, seed: int) -> None:
         """Pods of one worker, one after another; a few stay for a while."""
         dice, living = random.Random(seed), list[tuple[Sandbox, Slot]]()
         try:
-            while time.monotonic() < self.end:
+            while not self.over():
                 if living and (dice.random() < 0.5 or len(living) > 1):
                     self._stop(*living.pop(dice.randrange(len(living))))
                     continue
@@ -118,9 +122,9 @@ class Churn:
 def kill_at_random(node: Node, churn: Churn, dice: random.Random) -> int:
     """Kill the daemon in the middle of requests and start it, again and again; how often."""
     killed = 0
-    while time.monotonic() < churn.end and not churn.wrong:
+    while not churn.over():
         wanted = churn.counts["ADD"] + dice.randint(1, MOST_ADDS)
-        while churn.counts["ADD"] < wanted and time.monotonic() < churn.end and not churn.wrong:
+        while churn.counts["ADD"] < wanted and not churn.over():
             time.sleep(0.1)
         time.sleep(dice.uniform(0.0, MOST_AFTER))
         node.kill()
@@ -130,7 +134,7 @@ def kill_at_random(node: Node, churn: Churn, dice: random.Random) -> int:
     return killed
 
 
-def test_every_function_is_home_and_every_address_free_after_five_minutes_of_it(
+def test_every_function_is_home_and_every_address_free_after_minutes_of_it(
     node: Node, slots: list[Slot], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Issue: nothing is lost, whenever the daemon dies; right function, right interface."""
@@ -147,7 +151,6 @@ def test_every_function_is_home_and_every_address_free_after_five_minutes_of_it(
     with capsys.disabled():
         print(f"\nseed {seed}: {dict(churn.counts)}, daemon killed {killed} times")
     assert churn.wrong == []
-    assert churn.counts["ADD"] > 0
     assert killed > 0
     eventually(lambda: owed(node), lambda left: left == {})
     assert [[sriov.state(vf) for vf in slot] for slot in slots] == before
