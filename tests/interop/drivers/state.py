@@ -72,20 +72,29 @@ def _lines(options: list[str], lines: Iterable[str]) -> list[list[dict[str, Any]
 
 def _sysctls() -> dict[str, str]:
     """Of this thread's namespace; what an interface has as every new one has it is left out."""
-    found = {"ipv4/ip_forward": _read(f"{_PARAMETERS}/ipv4/ip_forward")}
+    found = {"ipv4/ip_forward": _read(f"{_PARAMETERS}/ipv4/ip_forward").decode().strip()}
     for kind in ("ipv4/conf", "ipv6/conf", "ipv4/neigh", "ipv6/neigh"):
         folder = f"{_PARAMETERS}/{kind}"
         names = _names(folder)
         # a namespace may have no default for neighbours; loopback's are as they were
-        default = _values(f"{folder}/{'default' if 'default' in names else 'lo'}")
+        usual = "default" if "default" in names else "lo"
+        default = _values(f"{folder}/{usual}")
         for name in names:
-            values = _values(f"{folder}/{name}").items()
-            found |= {f"{kind}/{name}/{key}": value for key, value in values if value != default.get(key)}
+            if name != usual:
+                values = _values(f"{folder}/{name}").items()
+                found |= {
+                    f"{kind}/{name}/{key}": value.decode().strip() for key, value in values if value != default.get(key)
+                }
     return found
 
 
-def _values(folder: str) -> dict[str, str]:
-    return {name: _read(f"{folder}/{name}") for name in _names(folder) if name != _SECRET}
+def _values(folder: str) -> dict[str, bytes]:
+    """There are hundreds of these files: without a buffer and a decoder for each, and by short paths."""
+    door = os.open(folder, os.O_RDONLY)
+    try:
+        return {name: _read(name, door) for name in os.listdir(door) if name != _SECRET}  # noqa: PTH208 - a descriptor
+    finally:
+        os.close(door)
 
 
 def _names(folder: str) -> list[str]:
@@ -93,11 +102,10 @@ def _names(folder: str) -> list[str]:
         return [entry.name for entry in entries]
 
 
-def _read(path: str) -> str:
-    """There are hundreds of these files: without a buffer and a decoder for each."""
-    file = os.open(path, os.O_RDONLY)
+def _read(path: str, folder: int | None = None) -> bytes:
+    file = os.open(path, os.O_RDONLY, dir_fd=folder)
     try:
-        return os.read(file, 4096).decode().strip()
+        return os.read(file, 4096)
     finally:
         os.close(file)
 
