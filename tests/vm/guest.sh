@@ -4,6 +4,8 @@
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
 cd "$(dirname "$0")/../.." || exit
 ln -s /proc/self/fd /dev/fd
+# nft reads its rules there
+ln -s /proc/self/fd/0 /dev/stdin
 exec </dev/null
 exec {nothing}<> <(:)
 # a read of nothing waits: once the devices are off no program can be started
