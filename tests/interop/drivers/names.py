@@ -73,7 +73,8 @@ def _kernel(kernel: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, An
     links = {link["ifname"]: _link(link) for link in kernel["links"]}
     found: dict[str, Any] = {"links": links, "sysctls": kernel.get("sysctls", {})}
     if "vlans" in kernel:
-        found["VLANs"] = kernel["vlans"]
+        # `bridge` lists ports as they were made, and in which order a plugin does that does not matter
+        found["VLANs"] = {port["ifname"]: port["vlans"] for port in kernel["vlans"]}
     if "file" in kernel:
         found["file"] = kernel["file"]
     for family in "46":
