@@ -121,8 +121,9 @@ def _pod(found: _Pod) -> Pod:
     meta = found.metadata
     kept = {key: value for key, value in meta.annotations.items() if key in _READ}
     claims = podclaims.claims(found.spec, found.status)
-    node = found.spec.node_name if claims and found.spec else ""
-    return Pod(meta.namespace, meta.name, meta.uid, kept, node, claims)
+    spec = found.spec or PodSpec()
+    node = spec.node_name if claims else ""
+    return Pod(meta.namespace, meta.name, meta.uid, kept, node, claims, spec.priority or 0, spec.priority_class_name)
 
 
 def _definition(found: _Definition) -> NetworkAttachmentDefinition:

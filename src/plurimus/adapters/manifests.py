@@ -47,8 +47,12 @@ class _Metadata(msgspec.Struct, frozen=True):
     annotations: dict[str, str] = {}
 
 
-class _Spec(msgspec.Struct, frozen=True):
+class _Spec(msgspec.Struct, frozen=True, rename="camel"):
+    """A definition's, or a pod's."""
+
     config: str = ""
+    priority: int | None = None
+    priority_class_name: str = ""
 
 
 class _Object(msgspec.Struct, frozen=True):
@@ -126,7 +130,8 @@ class ManifestFolder:
                 meta = found.metadata
                 key = (meta.namespace, meta.name)
                 if kind == "Pod":
-                    pods[key] = Pod(*key, meta.uid, meta.annotations)
+                    priority, named = found.spec.priority or 0, found.spec.priority_class_name
+                    pods[key] = Pod(*key, meta.uid, meta.annotations, priority=priority, priority_class=named)
                 else:
                     definitions[key] = NetworkAttachmentDefinition(*key, found.spec.config, meta.annotations)
         self._pods, self._definitions, self._seen = pods, definitions, signature
@@ -158,8 +163,8 @@ def _objects(path: Path) -> Iterator[tuple[str, _Object]]:
         for document in yamltexts.documents(path.read_text()):
             kind = document.get("kind") if isinstance(document, dict) else None
             if kind in ("Pod", "NetworkAttachmentDefinition"):
-                spec = document.get("spec") if kind == "NetworkAttachmentDefinition" else None
-                yield kind, msgspec.convert({"metadata": document.get("metadata"), "spec": spec or {}}, _Object)
+                kept = {"metadata": document.get("metadata"), "spec": document.get("spec") or {}}
+                yield kind, msgspec.convert(kept, _Object)
     except ValueError as error:
         raise ClusterError(f"{path}: {' '.join(str(error).split())}") from error
     except OSError as error:

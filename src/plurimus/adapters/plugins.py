@@ -9,11 +9,13 @@ CNI spec, "Execution"; spec sections 1.3, 1.5 and 7.4.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import json
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ import structlog
 from plurimus.adapters import process, rooted, spans
 from plurimus.adapters.account import plugin
 from plurimus.adapters.process import Finished
+from plurimus.adapters.processmemory import ProcessMemory
 from plurimus.adapters.remedies import remedy
 from plurimus.cni import gojson
 from plurimus.cni.errors import AttachmentError, Code, decode_error
@@ -33,21 +36,28 @@ _BUSY_ATTEMPTS = 6
 _BUSY_PAUSE = 1.0
 _BUSY = os.strerror(errno.ETXTBSY).encode()
 _CHROOT_CANNOT_RUN = 126
-AT_ONCE = max(16, 4 * (os.cpu_count() or 1))
-"""Plugins that run at the same time: enough for those that wait for hardware; each needs some MB, and more of them than
-that only wait for processors."""
+
+Gate = Callable[[str, str], AbstractAsyncContextManager[object]]
+"""What a run of a plugin type, for a verb, is held in; it waits there until it may begin."""
+
+
+def open_gate(_kind: str, _verb: str) -> AbstractAsyncContextManager[object]:
+    return contextlib.nullcontext()
 
 
 class Executables:
-    """Runs plugins for at most `timeout` seconds each, `at_once` at a time; `chroot` is a folder to run them below.
+    """Runs plugins for at most `timeout` seconds each, behind `gate`; `chroot` is a folder to run them below.
 
-    With `chroot` a plugin is looked up there, and started by chroot(8): a change of root between
-    fork and exec would cost the daemon its cheap way to start processes.
+    `memory` is told of each that runs.  With `chroot` a plugin is looked up there, and started by chroot(8): a change
+    of root between fork and exec would cost the daemon its cheap way to start processes.
     """
 
-    def __init__(self, *, timeout: float, chroot: str = "", at_once: int = AT_ONCE) -> None:
+    def __init__(
+        self, *, timeout: float, chroot: str = "", gate: Gate = open_gate, memory: ProcessMemory | None = None
+    ) -> None:
         self._timeout = timeout
-        self._slots = asyncio.Semaphore(at_once)
+        self._gate = gate
+        self._memory = memory
         self._chroot = chroot.rstrip("/")
 
     async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
@@ -56,7 +66,11 @@ class Executables:
         what = f"plugin {kind!r}"
         try:
             with plugin(kind, "executable", env["CNI_COMMAND"], env.get("CNI_IFNAME", "")):
-                finished = await self._in_turn(argv, {**os.environ, **env, **spans.environment()}, stdin)
+                async with self._gate(kind, env["CNI_COMMAND"]):
+                    with measured.PLUGINS_RUNNING.raised():
+                        finished = await self._when_free(
+                            kind, argv, {**os.environ, **env, **spans.environment()}, stdin
+                        )
         except TimeoutError as error:
             raise AttachmentError(
                 f"{what} did not end {env['CNI_COMMAND']} within {self._timeout:g} s; it was ended with its children",
@@ -81,21 +95,15 @@ class Executables:
     def reads_previous(self, kind: str, conf: Mapping[str, Any]) -> bool:
         return True
 
-    async def _in_turn(self, argv: Sequence[str], env: Mapping[str, str], stdin: bytes) -> Finished:
-        """Run it once there are less than `at_once`."""
-        with measured.PLUGINS_WAITING.raised():
-            await self._slots.acquire()
-        try:
-            with measured.PLUGINS_RUNNING.raised():
-                return await self._when_free(argv, env, stdin)
-        finally:
-            self._slots.release()
+    def executables(self, kind: str, conf: Mapping[str, Any]) -> Sequence[str]:
+        return (kind,)
 
-    async def _when_free(self, argv: Sequence[str], env: Mapping[str, str], stdin: bytes) -> Finished:
+    async def _when_free(self, kind: str, argv: Sequence[str], env: Mapping[str, str], stdin: bytes) -> Finished:
         """Run a file that may be open for writing: it is being installed, which takes a moment (S33)."""
+        watch = None if self._memory is None else self._memory.of(kind)
         for _ in range(_BUSY_ATTEMPTS - 1):
             try:
-                finished = await process.run(argv, env=env, stdin=stdin, timeout=self._timeout)
+                finished = await process.run(argv, env=env, stdin=stdin, timeout=self._timeout, watch=watch)
             except OSError as error:
                 if error.errno != errno.ETXTBSY:
                     raise
@@ -103,7 +111,7 @@ class Executables:
                 if not (self._chroot and finished.status == _CHROOT_CANNOT_RUN and _BUSY in finished.stderr):
                     return finished
             await asyncio.sleep(_BUSY_PAUSE)
-        return await process.run(argv, env=env, stdin=stdin, timeout=self._timeout)
+        return await process.run(argv, env=env, stdin=stdin, timeout=self._timeout, watch=watch)
 
     def find(self, kind: str, search: Sequence[str]) -> str:
         """The path of the executable: the first regular file of that name in the folders of `search`.

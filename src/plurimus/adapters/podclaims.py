@@ -39,6 +39,8 @@ class _Entry(msgspec.Struct, frozen=True, rename="camel"):
 
 class PodSpec(msgspec.Struct, frozen=True, rename="camel"):
     node_name: str = ""
+    priority: int | None = None
+    priority_class_name: str = ""
     resource_claims: list[_Entry] | None = None
     init_containers: list[_Container] | None = None
     containers: list[_Container] | None = None

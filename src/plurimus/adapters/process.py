@@ -15,7 +15,7 @@ import sys
 import termios
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 MOST_OUTPUT = 16 * 2**20
 _UNHEARD = 0.05
@@ -34,11 +34,22 @@ class Finished:
     stderr: bytes
 
 
+class Watch(Protocol):
+    """Told of a program as long as it runs."""
+
+    def started(self, pid: int) -> None: ...
+
+    def ended(self, pid: int, most: int) -> None:
+        """`most` is the most bytes that it, or one of its children, or this process had in memory at a time."""
+
+
 class OutputTooLong(Exception):
     """The program wrote more than `MOST_OUTPUT` bytes and was ended."""
 
 
-async def run(argv: Sequence[str], *, env: Mapping[str, str], stdin: bytes, timeout: float) -> Finished:
+async def run(
+    argv: Sequence[str], *, env: Mapping[str, str], stdin: bytes, timeout: float, watch: Watch | None = None
+) -> Finished:
     """Run `argv` in a process group of its own; `timeout` is seconds.
 
     Raises:
@@ -52,7 +63,9 @@ async def run(argv: Sequence[str], *, env: Mapping[str, str], stdin: bytes, time
         finally:
             out.close_writer()
             err.close_writer()
-        status = await _ended(pid, (out, err), timeout)
+        if watch is not None:
+            watch.started(pid)
+        status = await _ended(pid, (out, err), timeout, watch)
         return Finished(status, out.content(), err.content())
 
 
@@ -69,13 +82,15 @@ def _start(argv: Sequence[str], env: Mapping[str, str], stdin: bytes, out: _Outp
         os.close(source)
 
 
-async def _ended(pid: int, outputs: Sequence[_Output], timeout: float) -> int:
+async def _ended(pid: int, outputs: Sequence[_Output], timeout: float, watch: Watch | None) -> int:
     """The exit status of the program itself; children that keep its output open are not waited for."""
     loop = asyncio.get_running_loop()
     try:
         pidfd, ended = _watched(loop, pid)
     except OSError:
         await _end_unwatched(pid)
+        if watch is not None:
+            watch.ended(pid, 0)
         raise
     # most programs write less than a pipe holds and end: one wake-up instead of one for each stream and each write
     listening = loop.call_later(_UNHEARD, _listen, loop, outputs, ended)
@@ -89,7 +104,7 @@ async def _ended(pid: int, outputs: Sequence[_Output], timeout: float) -> int:
         while not gone.done():
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.shield(gone)
-        _reap(pid)
+        _reap(pid, watch)
         raise
     finally:
         listening.cancel()
@@ -97,7 +112,7 @@ async def _ended(pid: int, outputs: Sequence[_Output], timeout: float) -> int:
         os.close(pidfd)
         for output in outputs:
             loop.remove_reader(output.reader)
-    return _reap(pid)
+    return _reap(pid, watch)
 
 
 def _listen(loop: asyncio.AbstractEventLoop, outputs: Sequence[_Output], ended: asyncio.Future[None]) -> None:
@@ -129,8 +144,11 @@ def _kill(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def _reap(pid: int) -> int:
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+def _reap(pid: int, watch: Watch | None) -> int:
+    _, status, used = os.wait4(pid, 0)
+    if watch is not None:
+        watch.ended(pid, used.ru_maxrss * 1024)
+    return os.waitstatus_to_exitcode(status)
 
 
 def _readable(loop: asyncio.AbstractEventLoop, descriptor: int) -> asyncio.Future[None]:

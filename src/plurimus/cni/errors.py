@@ -78,6 +78,12 @@ class ClusterError(PlurimusError):
     default_code = Code.TRY_AGAIN_LATER
 
 
+class OverloadError(PlurimusError):
+    """Nobody need act: this node has too much to do, and the same request may succeed later."""
+
+    default_code = Code.TRY_AGAIN_LATER
+
+
 class AttachmentError(PlurimusError):
     """A plugin or the kernel refused.  Code and words are theirs, untouched."""
 

@@ -118,6 +118,9 @@ class Plugins(Protocol):
     def reads_previous(self, kind: str, conf: Mapping[str, Any]) -> bool:
         """Whether the plugin's DEL, or that of its IPAM plugin, may make something of the ADD's result."""
 
+    def executables(self, kind: str, conf: Mapping[str, Any]) -> Sequence[str]:
+        """The types of the executables that a call of this plugin starts, as far as its configuration says."""
+
     async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
         """What the plugin `kind`, found in the folders `search`, prints on stdout when it succeeds.
 

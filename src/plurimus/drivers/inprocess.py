@@ -40,7 +40,7 @@ class InProcess:
         self._sources.insert(0, drivers)
 
     def find(self, kind: str, search: Sequence[str]) -> str:
-        if any(kind in source for source in self._sources):
+        if self._has(kind):
             return f"{kind} (inside the daemon)"
         return self._executables.find(kind, search)
 
@@ -60,6 +60,13 @@ class InProcess:
         ipam = conf.get("ipam")
         delegated = ipam.get("type") if isinstance(ipam, Mapping) else None
         return bool(delegated) and delegated != kind and self.reads_previous(str(delegated), conf)
+
+    def executables(self, kind: str, conf: Mapping[str, Any]) -> Sequence[str]:
+        if not self._has(kind):
+            return (kind,)
+        ipam = conf.get("ipam")
+        delegated = ipam.get("type") if isinstance(ipam, Mapping) else None
+        return (str(delegated),) if delegated and not self._has(str(delegated)) else ()
 
     async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
         driver = self._driver(kind)
@@ -87,6 +94,9 @@ class InProcess:
             return await self._executables.call(kind, env=env, conf=conf, search=request.search)
         made = await _carried_out(kind, driver, request)
         return b"" if made is None else result.printed(made, request.cni_version)
+
+    def _has(self, kind: str) -> bool:
+        return any(kind in source for source in self._sources)
 
     def _driver(self, kind: str) -> Driver | None:
         for source in self._sources:

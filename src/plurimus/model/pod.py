@@ -16,7 +16,8 @@ CONFIG_HASH = "kubernetes.io/config.hash"
 class Pod(msgspec.Struct, frozen=True):
     """`uid` is the API object's; for a static pod that is not what the runtime hands over.
 
-    `claims` are its resource claims in the order it names them; `node` is set where it has any.
+    `claims` are its resource claims in the order it names them; `node` is set where it has any.  `priority` and
+    `priority_class` are those of its specification.
     """
 
     namespace: str
@@ -25,6 +26,8 @@ class Pod(msgspec.Struct, frozen=True):
     annotations: dict[str, str] = {}
     node: str = ""
     claims: tuple[PodClaim, ...] = ()
+    priority: int = 0
+    priority_class: str = ""
 
     @property
     def is_static(self) -> bool:

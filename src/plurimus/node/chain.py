@@ -8,7 +8,7 @@ CNI spec, "Execution"; spec section 1.5.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from plurimus.cni import args, conf, result, version
@@ -82,6 +82,11 @@ class Chain:
         kinds = [self._plugins.link(plugin["type"], plugin, self._search) for plugin in _executed(config)]
         made = [kind for kind in kinds if kind]
         return made[0] if len(made) == 1 and None not in kinds else ""
+
+    def executables(self, attachment: Attachment) -> Iterator[str]:
+        """The types of the executables that its plugins' calls start."""
+        for plugin in _executed(attachment.config):
+            yield from self._plugins.executables(plugin["type"], plugin)
 
     async def delete(
         self, plan: Plan, attachment: Attachment, turn: Turn | None = None, *, is_gone: bool = False

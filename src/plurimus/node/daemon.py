@@ -157,7 +157,7 @@ async def _serve(config: ConfigFile, stop: asyncio.Event, access: Access | None)
     requests = Requests(config, world)
     listener = Listener(Path(config.daemon.socket_dir))
     sweep = Sweep(config, world, requests, loop.time)
-    server = Server(requests, draining=DRAINING, connection_limit=config.daemon.connection_limit, sweep=sweep)
+    server = Server(requests, draining=DRAINING, sweep=sweep)
     background = [asyncio.create_task(Debts(world.spool, requests, loop.time).run())]
     try:
         if isinstance(world.cluster, KubernetesCluster):

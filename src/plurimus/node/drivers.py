@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from plurimus.adapters import rooted
-from plurimus.adapters.plugins import Executables
+from plurimus.adapters.plugins import Executables, Gate, open_gate
+from plurimus.adapters.processmemory import ProcessMemory
 from plurimus.core.config import DaemonConfig
 from plurimus.core.ports import AddressPools, Cluster, Plugins
 from plurimus.drivers.call import Driver
@@ -29,14 +30,17 @@ def plugins(
     chroot: str = "",
     unknown: Unknown | None = None,
     ahead: bool = False,
+    gate: Gate = open_gate,
+    memory: ProcessMemory | None = None,
 ) -> Plugins:
     """Plugins of all types: those of `drivers`, unless `executables` in the configuration names them, run inside.
 
     Executables run below `chroot`; files of the node are looked for there, too.  `pools` gives what the cluster has of
     whereabouts; without a cluster that is its executable, which may know one.  `unknown` counts options that drivers do
-    not know.  With `ahead` all drivers are made now, else each by the first call for it.
+    not know.  With `ahead` all drivers are made now, else each by the first call for it.  Executables run behind
+    `gate`, and `memory` is told of them.
     """
-    inside = InProcess(Executables(timeout=config.plugin_timeout, chroot=chroot), unknown)
+    inside = InProcess(Executables(timeout=config.plugin_timeout, chroot=chroot, gate=gate, memory=memory), unknown)
     root = Path(chroot or "/")
     rooted.find_parameters(chroot)
     makers = _makers(root, Ipam(inside))

@@ -22,6 +22,7 @@ from plurimus.core import plan as plans
 from plurimus.core.delegate import Delegate
 from plurimus.core.devices import Allocation
 from plurimus.core.plan import Attachment, Plan
+from plurimus.core.schedule import Rank
 from plurimus.model.event import Event
 from plurimus.model.selection import NetworkSelectionElement
 from plurimus.node import limits, planning, recall
@@ -58,15 +59,16 @@ async def handle(requests: Requests, request: Request, attributes: InterfaceAttr
     async with requests.sandbox(context):
         account.note(interfaces=[env.ifname])
         wanted = await _plan(context, delegate)
-        if env.verb == "CHECK":
-            with step("check"):
-                await context.attacher.check(wanted)
-            return Outcome()
-        known = await recall.plan_of(env, context.netconf, context.world) or replace(wanted, attachments=())
-        if env.verb == "DEL":
-            await _delete(context, known, wanted.attachments[0])
-            return Outcome()
-        return Outcome(await _add(requests, context, known, wanted), version.CURRENT)
+        async with requests.admit(context, Rank.DELETE if env.verb == "DEL" else Rank.OTHER, wanted):
+            if env.verb == "CHECK":
+                with step("check"):
+                    await context.attacher.check(wanted)
+                return Outcome()
+            known = await recall.plan_of(env, context.netconf, context.world) or replace(wanted, attachments=())
+            if env.verb == "DEL":
+                await _delete(context, known, wanted.attachments[0])
+                return Outcome()
+            return Outcome(await _add(requests, context, known, wanted), version.CURRENT)
 
 
 def _selection(env: Environment, name: str, attributes: InterfaceAttributes) -> NetworkSelectionElement:

@@ -29,14 +29,16 @@ from plurimus.core import netconf
 from plurimus.core.config import ConfigFile
 from plurimus.core.plan import Plan, PodReference
 from plurimus.core.ports import SandboxLocks
-from plurimus.drivers.options import Unknown
+from plurimus.core.schedule import Rank, rank
 from plurimus.model.event import Event
+from plurimus.model.pod import Pod
 from plurimus.node import collect, planning, publish, rdmafacts, recall
 from plurimus.node.attach import Attacher, shielded_undo
 from plurimus.node.chain import Chain
 from plurimus.node.context import DEFAULTS, Context, Outcome, Request
 from plurimus.node.locks import LocksInProcess
 from plurimus.node.lookup import DefinitionMissing
+from plurimus.node.scheduler import Turn
 from plurimus.node.together import both
 from plurimus.node.world import World
 
@@ -53,10 +55,14 @@ class Requests:
         self.cni_dirs = {netconf.shim_cni_dir({}), netconf.parse({}, overlay=config.overlay).cni_dir}
         """Every `cniDir` known of: the default, that of the daemon's file, those of all requests so far."""
 
-    @property
-    def unknown_options(self) -> Unknown:
-        """The options drivers were given and did not know."""
-        return self._world.unknown_options
+    def document(self) -> dict[str, Any]:
+        """How things stand, for people: the options drivers were given and did not know, and who waits for what."""
+        return {"unknownOptions": self._world.unknown_options.document(), "schedule": self._world.scheduler.document()}
+
+    def admit(self, context: Context, rank: Rank, plan: Plan) -> Turn:
+        """The turn of a request: a context to carry out `plan` in, or to undo it."""
+        kinds = {kind for attachment in plan.attachments for kind in context.chain.executables(attachment)}
+        return self._world.scheduler.admit(rank, context.pod.namespace, kinds)
 
     async def handle(self, request: Request) -> Outcome:
         """Do what the runtime asks.
@@ -145,6 +151,11 @@ class Requests:
         account.note(interfaces=[attachment.ifname for attachment in plan.attachments])
         for warning in plan.warnings:
             _log.warning(warning)
+        async with self.admit(context, rank(pod, context.netconf.system_namespaces), plan) as turn:
+            return await self._made(context, plan, pod, turn)
+
+    async def _made(self, context: Context, plan: Plan, pod: Pod | None, turn: Turn) -> Result:
+        """Carry out the plan of an ADD; its `turn` ends with what needs memory."""
         left = await recall.plan_of(context.env, context.netconf, context.world)
         if left is not None:
             # what lives in the sandbox stays: an ADD to it is refused before anything is undone
@@ -160,6 +171,7 @@ class Requests:
                     )
             context.attacher.refuse_impossible(plan, taken)
             made = await context.attacher.attach(plan)
+            turn.give_back()
             results = await context.attacher.settle_routes(plan, made)
             default = next((index for index, a in enumerate(plan.attachments) if a.is_default), 0)
             result.dump(made[default], context.stdin.get("cniVersion") or "")  # or the runtime cannot read it
@@ -185,8 +197,9 @@ class Requests:
             account.note(interfaces=[])
             return
         account.note(interfaces=[attachment.ifname for attachment in plan.attachments])
-        with step("detach"):
-            errors = await context.attacher.undo(plan)
+        async with self.admit(context, Rank.DELETE, plan):
+            with step("detach"):
+                errors = await context.attacher.undo(plan)
         if errors:
             if not await self._owed(context, request, errors):
                 raise joined(errors)
@@ -221,8 +234,9 @@ class Requests:
                 f"container {context.env.container_id} has no record on this node", code=Code.UNKNOWN_CONTAINER
             )
         account.note(interfaces=[attachment.ifname for attachment in plan.attachments])
-        with step("check"):
-            await context.attacher.check(plan)
+        async with self.admit(context, Rank.OTHER, plan):
+            with step("check"):
+                await context.attacher.check(plan)
 
     async def _status(self, context: Context) -> None:
         context.world.check_node()

@@ -6,7 +6,6 @@ Spec sections 7.1 and 7.2.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import socket
 from collections.abc import Awaitable, Callable
@@ -54,13 +53,10 @@ class Server:
     Who wants leaks swept away asks `sweep`.
     """
 
-    def __init__(
-        self, requests: Requests, *, draining: float, connection_limit: int | None = None, sweep: Sweep | None = None
-    ) -> None:
+    def __init__(self, requests: Requests, *, draining: float, sweep: Sweep | None = None) -> None:
         self._requests = requests
         self._sweep = sweep
         self._draining = draining
-        self._slots = asyncio.Semaphore(connection_limit) if connection_limit else contextlib.nullcontext()
         self._stopping = False
         self._running: set[asyncio.Task[Any]] = set()
         self._connections: set[Connection] = set()
@@ -129,7 +125,7 @@ class Server:
             return await self._answer(asked, functools.partial(hotplug.handle, self._requests))
         if asked.path == _STATUS:
             more = {"sweep": self._sweep.document()} if self._sweep else {}
-            return message.document({"unknownOptions": self._requests.unknown_options.document(), **more})
+            return message.document({**self._requests.document(), **more})
         if asked.path == _SWEEP:
             return await self._swept(asked)
         if asked.path == metrics.PATH:
@@ -160,8 +156,7 @@ class Server:
                 if account.verb in _NOT_WITHOUT:
                     asked.gone.add_done_callback(lambda _: task.cancel())
                 try:
-                    async with waited(self._slots):
-                        return message.answer(await handle(request, attributes), ours=ours)
+                    return message.answer(await handle(request, attributes), ours=ours)
                 except asyncio.CancelledError:
                     gone = asked.gone.done()
                     account.fields["because"] = "nobody waits for the answer any more" if gone else "the daemon ends"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from plurimus.adapters.rdmafacts import SysfsRdmaFacts
 from plurimus.adapters.records import RecordFiles
 from plurimus.adapters.results import ResultFiles
 from plurimus.adapters.spool import SpoolFiles
+from plurimus.core import netconf
 from plurimus.core.config import ConfigFile
 from plurimus.core.ports import (
     AddressPools,
@@ -33,7 +35,10 @@ from plurimus.core.ports import (
 from plurimus.drivers.call import Driver
 from plurimus.drivers.options import Unknown
 from plurimus.node import drivers
+from plurimus.node.scheduler import Scheduler
 
+NEEDS = ".needs.json"
+"""In `cniDir`: what plugins were seen to need."""
 _kept = functools.lru_cache(maxsize=16)
 """Stores are asked for by each request, and keep nothing but where they are."""
 
@@ -49,6 +54,7 @@ class World:
     `records`, `results` and `spool` give the stores of a `cniDir`, which a configuration may choose.
     `check_node` raises what is wrong with this node's set-up, for STATUS.  `unknown_options` are those that drivers
     were given since the start.  `stores` makes the drivers that tell what is held on this node, by their types.
+    `scheduler` says when a request may begin.
     """
 
     cluster: Cluster | None
@@ -65,6 +71,7 @@ class World:
     check_node: Callable[[], None] = _nothing_to_check
     unknown_options: Unknown = field(default_factory=Unknown)
     stores: Callable[[], Mapping[str, Driver]] = dict
+    scheduler: Scheduler = field(default_factory=Scheduler)
 
 
 def real_world(
@@ -78,13 +85,25 @@ def real_world(
 ) -> World:
     """This node's world, and the cluster it belongs to; plugins run below `chroot`, where its files are, too.
 
-    With `ahead` all is imported now that a request may need.
+    With `ahead` all is imported now that a request may need, and requests wait for each other where memory is short.
     """
     root, unknown = Path(chroot or "/"), Unknown()
+    memory, scheduler = None, Scheduler()
+    if ahead:
+        from plurimus.adapters.needsfile import NeedsFile
+        from plurimus.node.budget import Budget
+
+        kept = Path(netconf.parse({}, overlay=config.overlay).cni_dir) / NEEDS
+        budget = Budget(NeedsFile(kept), time.monotonic)
+        memory, limit = budget.memory, config.daemon.connection_limit
+        scheduler = Scheduler(most=limit, needs=budget.needs, room=budget.room)
+    plugins = drivers.plugins(
+        config.daemon, cluster, pools, chroot=chroot, unknown=unknown, ahead=ahead, gate=scheduler.run, memory=memory
+    )
     return World(
         cluster=cluster,
         devices=devices,
-        plugins=drivers.plugins(config.daemon, cluster, pools, chroot=chroot, unknown=unknown, ahead=ahead),
+        plugins=plugins,
         confdir=ConfDirectories(),
         kernel=NamespaceKernel(),
         device_infos=DeviceInfoFiles(root),
@@ -95,4 +114,5 @@ def real_world(
         spool=_kept(lambda folder: SpoolFiles(Path(folder) / ".spool")),
         unknown_options=unknown,
         stores=lambda: drivers.stores(root, cluster, pools),
+        scheduler=scheduler,
     )

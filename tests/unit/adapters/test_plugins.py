@@ -38,33 +38,6 @@ async def test_a_plugin_gets_its_configuration_and_variables(tmp_path: Path) -> 
     assert await run(tmp_path, ECHO, stdin=b'{"name": "a"}') == b'net1:{"name": "a"}'
 
 
-async def test_only_so_many_plugins_run_at_a_time_and_all_of_them_do(tmp_path: Path) -> None:
-    """Each keeps a file as long as it runs, and prints how many there are."""
-    scripts.script(tmp_path / "plugin", f'cd {tmp_path}; : >"run.$$"; sleep 0.05; printf "%s" run.*; rm "run.$$"')
-    plugins = Executables(timeout=60, at_once=2)
-    works = [plugins.run("plugin", env=ENV, stdin=b"{}", search=[str(tmp_path)]) for _ in range(7)]
-    seen = [printed.count(b"run.") for printed in await asyncio.gather(*works)]
-    assert len(seen) == 7
-    assert max(seen) <= 2
-
-
-async def test_one_that_is_cancelled_or_fails_makes_room_for_the_next(tmp_path: Path) -> None:
-    scripts.script(tmp_path / "hangs", "sleep 60")
-    scripts.script(tmp_path / "fails", "exit 1")
-    scripts.script(tmp_path / "works", "printf done")
-    plugins = Executables(timeout=60, at_once=1)
-    search = [str(tmp_path)]
-    hanging = asyncio.create_task(plugins.run("hangs", env=ENV, stdin=b"{}", search=search))
-    await asyncio.sleep(0)
-    working = asyncio.create_task(plugins.run("works", env=ENV, stdin=b"{}", search=search))
-    await asyncio.sleep(0)
-    hanging.cancel()
-    assert await working == b"done"
-    with pytest.raises(AttachmentError):
-        await plugins.run("fails", env=ENV, stdin=b"{}", search=search)
-    assert await plugins.run("works", env=ENV, stdin=b"{}", search=search) == b"done"
-
-
 async def test_a_plugin_gets_the_daemons_environment_too(tmp_path: Path) -> None:
     """Spec section 1.5: and the variables of the request over it."""
     assert await run(tmp_path, 'printf "%s" "$PATH"') == os.environ["PATH"].encode()

@@ -135,6 +135,9 @@ class FakePlugins:
     def link(self, kind: str, conf: Mapping[str, Any], search: Sequence[str]) -> str | None:
         return self.links.get(kind)
 
+    def executables(self, kind: str, conf: Mapping[str, Any]) -> Sequence[str]:
+        return (kind,)
+
     def reads_previous(self, kind: str, conf: Mapping[str, Any]) -> bool:
         return True
 

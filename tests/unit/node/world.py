@@ -18,6 +18,7 @@ from plurimus.model.definition import NetworkAttachmentDefinition
 from plurimus.model.pod import DEFAULT_NETWORK, NETWORKS, Pod
 from plurimus.node.context import Outcome, Request
 from plurimus.node.request import Requests
+from plurimus.node.scheduler import Scheduler
 from plurimus.node.world import World
 
 from .fakes import FakeCluster, FakeKernel, FakePlugins
@@ -52,6 +53,8 @@ class Node:
             "clusterNetwork": "cbr0",
             "confDir": "/nonexistent",
         } | dict(netconf or {})
+        self.config = config.parse(json.dumps(config_keys).encode())
+        self.scheduler = Scheduler(most=self.config.daemon.connection_limit)
         cluster = self.cluster if kubernetes else None
         self.world = World(
             cluster=cluster,
@@ -65,8 +68,8 @@ class Node:
             records=lambda folder: self.stores[folder][0],
             results=lambda folder: self.stores[folder][1],
             spool=lambda folder: self.stores[folder][2],
+            scheduler=self.scheduler,
         )
-        self.config = config.parse(json.dumps(config_keys).encode())
         self.restart()
         self.network("cbr0", namespace="kube-system", type="bridge", cniVersion="1.1.0")
         self.pod()
