@@ -25,6 +25,7 @@ class FreeMemory:
     def __init__(self, root: Path = Path("/"), pid: str = "self") -> None:
         self._root = root
         self._proc = root / "proc" / pid
+        self._mounts: list[tuple[bool, str, str]] | None = None
 
     def read(self) -> tuple[int, int]:
         """Bytes that may still be used, and the limit that leaves so few; negative where too much is in use.
@@ -47,7 +48,8 @@ class FreeMemory:
         """The folder of each memory group this process is in, the innermost first; and whether it is of version 2."""
         try:
             groups = (self._proc / "cgroup").read_text().splitlines()
-            mounts = (self._proc / "mountinfo").read_text().splitlines()
+            if self._mounts is None:  # a node has many mounts, and those of control groups stay
+                self._mounts = list(_mounts((self._proc / "mountinfo").read_text()))
         except OSError:
             return
         paths = {}
@@ -55,13 +57,19 @@ class FreeMemory:
             _, controllers, path = line.split(":", 2)
             if not controllers or "memory" in controllers.split(","):
                 paths[not controllers] = path
-        for line in mounts:
-            head, _, tail = line.partition(" - ")
-            kind, _, options = tail.split(" ")[:3]
-            is_v2 = kind == "cgroup2"
-            if is_v2 in paths and (is_v2 or (kind == "cgroup" and "memory" in options.split(","))):
-                mounted, point = head.split(" ")[3:5]
+        for is_v2, mounted, point in self._mounts:
+            if is_v2 in paths:
                 yield from ((folder, is_v2) for folder in _upwards(self._root, mounted, point, paths[is_v2]))
+
+
+def _mounts(mountinfo: str) -> Iterator[tuple[bool, str, str]]:
+    """Of hierarchies that have memory: whether it is of version 2, what of it is mounted, and where."""
+    for line in mountinfo.splitlines():
+        head, _, tail = line.partition(" - ")
+        kind, _, options = tail.split(" ")[:3]
+        if kind == "cgroup2" or (kind == "cgroup" and "memory" in options.split(",")):
+            mounted, point = head.split(" ")[3:5]
+            yield kind == "cgroup2", mounted, point
 
 
 def _upwards(root: Path, mounted: str, point: str, path: str) -> Iterator[Path]:

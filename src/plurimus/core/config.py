@@ -131,7 +131,7 @@ def _check(config: DaemonConfig) -> None:
     if config.log_level.lower() not in LOG_LEVELS:
         raise _wrong("logLevel", config.log_level, f"one of {', '.join(LOG_LEVELS)}")
     if config.connection_limit is not None and config.connection_limit <= 0:
-        raise _wrong("connectionLimit", config.connection_limit, "a number above 0, or no such key for no limit")
+        raise _wrong("connectionLimit", config.connection_limit, "a number above 0, or no such key for the default")
     if config.metrics_port is not None and not 0 < config.metrics_port < 65536:
         raise _wrong("metricsPort", config.metrics_port, "a port, 1 to 65535")
     if config.metrics_address and not _is_address(config.metrics_address):

@@ -9,7 +9,7 @@ from plurimus.adapters.freememory import FreeMemory
 from plurimus.adapters.needsfile import NeedsFile
 from plurimus.adapters.processmemory import ProcessMemory
 
-_FRESH = 0.2
+_FRESH = 0.5
 """Seconds what was read is good for."""
 _KEEPING = 1.0
 """Seconds from where something was learnt until it is on file, with what is learnt meanwhile."""

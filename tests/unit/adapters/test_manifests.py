@@ -56,6 +56,14 @@ async def test_what_a_manifest_leaves_out_is_as_in_kubernetes(tmp_path: Path) ->
     assert await cluster.get_definition("default", "net") == NetworkAttachmentDefinition("default", "net")
 
 
+async def test_a_pod_has_the_priority_of_its_specification(tmp_path: Path) -> None:
+    made = pod() | {"spec": {"priorityClassName": "system-node-critical", "priority": 2_000_001_000}}
+    write(tmp_path / "pods.yaml", made, pod("b") | {"spec": None})
+    named, plain = ManifestFolder(tmp_path).pods()
+    assert (named.priority_class, named.priority) == ("system-node-critical", 2_000_001_000)
+    assert (plain.priority_class, plain.priority) == ("", 0)
+
+
 async def test_what_is_not_there_is_none(tmp_path: Path) -> None:
     write(tmp_path / "a.yaml", pod("a"), definition("b"))
     cluster = ManifestFolder(tmp_path)
