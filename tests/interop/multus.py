@@ -34,6 +34,8 @@ class MultusDaemon:
         self._folder = folder
         self._api = api
         self._process: subprocess.Popen[bytes] | None = None
+        self.wrapper: list[str] = []
+        """What is put before the daemon's command."""
         self.socket_dir, self.generated, self.log = folder / "socket", folder / "00-multus.conf", folder / "log"
         self.default = folder / "10-default.conf"
         self.default.write_text(json.dumps(default))
@@ -90,7 +92,7 @@ class MultusDaemon:
         _IN_CLUSTER.mkdir(parents=True, exist_ok=True)
         (_IN_CLUSTER / "token").write_text(TOKEN)
         (_IN_CLUSTER / "ca.crt").write_bytes(self._api.ca.read_bytes())
-        command = [PEERS / "multus-daemon", "-config", self._folder / "daemon-config.json"]
+        command = [*self.wrapper, PEERS / "multus-daemon", "-config", self._folder / "daemon-config.json"]
         with self.log.open("ab") as log:
             env = {"PATH": os.environ["PATH"], **environment}
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=env)
@@ -103,6 +105,13 @@ class MultusDaemon:
             self._process.wait(_PATIENCE)
             self._process = None
             assert not self.generated.exists()
+
+    def end(self) -> None:
+        """Stop it, or sweep up behind one that was killed."""
+        if self._process is not None and self._process.poll() is not None:
+            self._process = None
+            self.generated.unlink(missing_ok=True)
+        self.stop()
 
     def let_go(self) -> None:
         """Start anew: it holds every namespace open in which it looked for an interface, until Go collects garbage."""

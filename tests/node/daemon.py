@@ -56,6 +56,8 @@ class Node:
             "logLevel": "debug",
         } | config
         self.sandboxes: list[Sandbox] = []
+        self.wrapper: list[str] = []
+        """What is put before the daemon's command."""
         self._daemon: subprocess.Popen[bytes] | None = None
         self._links: set[str] = set()
 
@@ -81,7 +83,7 @@ class Node:
         path = self.folder / "daemon.json"
         path.write_text(json.dumps(self.config))
         with self.log.open("ab") as log:
-            self._daemon = subprocess.Popen([PLURIMUS, "daemon", "--config", path], stderr=log)
+            self._daemon = subprocess.Popen([*self.wrapper, PLURIMUS, "daemon", "--config", path], stderr=log)
 
     def wait_until_ready(self) -> None:
         assert self._daemon is not None
@@ -145,10 +147,11 @@ class Node:
         version: str = "1.1.0",
         namespace: str = "default",
         devices: Mapping[str, Any] | None = None,
+        priority: str = "",
     ) -> Sandbox:
         """A pod that asks for `networks` (`default`: as its default network), and an empty sandbox for it.
 
-        `devices` are those its containers were allocated, by resource name.
+        `devices` are those its containers were allocated, by resource name; `priority` is its class.
         """
         number = next(_numbers)
         annotations = {"k8s.v1.cni.cncf.io/networks": networks, "v1.multus-cni.io/default-network": default,
@@ -156,7 +159,8 @@ class Node:
         texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in annotations.items()
                  if value is not None}  # fmt: skip
         pod = f"pod{number}"
-        self._manifest("Pod", namespace, pod, texts, uid=f"uid-{number}")
+        spec = {"spec": {"priorityClassName": priority}} if priority else {}
+        self._manifest("Pod", namespace, pod, texts, uid=f"uid-{number}", **spec)
         netconf = self.netconf(cluster_network or self.bridge(), version)
         path = f"/run/netns/plurimus-{number}"
         netns.create(path)

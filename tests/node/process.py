@@ -131,3 +131,11 @@ class Daemon(Node):
             head = f"POST {path} HTTP/1.1\r\nHost: node\r\nContent-Length: {len(body)}\r\n\r\n".encode()
             channel.sendall(head + body)
             return int(channel.makefile("rb").readline().split()[1])
+
+    def answer(self, path: str) -> bytes:
+        """What is answered to a GET."""
+        with socket.socket(socket.AF_UNIX) as channel:
+            channel.connect(self._socket)
+            channel.sendall(f"GET {path} HTTP/1.1\r\nHost: node\r\n\r\n".encode())
+            _, _, body = channel.makefile("rb").read().partition(b"\r\n\r\n")
+        return body
