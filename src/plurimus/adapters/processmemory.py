@@ -16,8 +16,11 @@ from pathlib import Path
 from plurimus.adapters.process import Watch
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_FIRST_LOOK, _LATER, _STEP = 0.001, 0.05, 1.3
-"""Seconds until the first look at a run that is watched closely, at another, and the growth from look to look."""
+_FIRST_LOOK, _LATER, _STEP = 0.001, 0.5, 1.3
+"""Seconds until the first look at a run that is watched closely, at another, and the growth from look to look.
+
+A look at a plugin in Go and its children costs up to a millisecond, and where many run they take long.
+"""
 _WELL_KNOWN, _NOW_AND_THEN = 4, 32
 """Runs of a type that are all watched closely; behind those, one of so many is."""
 

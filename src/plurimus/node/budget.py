@@ -11,6 +11,8 @@ from plurimus.adapters.processmemory import ProcessMemory
 
 _FRESH = 0.5
 """Seconds what was read is good for."""
+_AMPLE = 4 * 2**30
+"""Bytes of which it does not matter what those that run have already: to look at them all takes a while."""
 _KEEPING = 1.0
 """Seconds from where something was learnt until it is on file, with what is learnt meanwhile."""
 _WORTH_KEEPING = 8
@@ -35,7 +37,7 @@ class Budget:
         now = self._clock()
         if now - self._read > _FRESH:
             free, _ = self._free.read()
-            self._room, self._read = free + self.memory.now(), now
+            self._room, self._read = free if free > _AMPLE else free + self.memory.now(), now
         return self._room
 
     def _seen(self, kind: str, most: int) -> None:
