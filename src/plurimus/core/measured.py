@@ -14,7 +14,7 @@ _FINE = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 _COARSE = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60)
 
 STEPS = {
-    "admit": "waiting until it is its turn: for `connectionLimit`, for other requests of the same sandbox",
+    "admit": "waiting until it is its turn: for other requests of the same sandbox, for memory, for `connectionLimit`",
     "wait_for_default_network": "waiting for `readinessindicatorfile`",
     "find_pod": "the pod from the copy of the cluster, or from the API server",
     "look_up": "definitions and configuration files to delegates",
@@ -56,7 +56,9 @@ PLUGINS = Histogram(
     "type", "by", "verb", "outcome", bounds=_COARSE,
 )  # fmt: skip
 PLUGINS_RUNNING = Gauge("plurimus_plugin_executables_running", "Plugins that run as programs")
-PLUGINS_WAITING = Gauge("plurimus_plugin_executables_waiting", "Plugins that wait until fewer programs run")
+PLUGINS_WAITING = Gauge(
+    "plurimus_plugin_executables_waiting", "Plugins that wait until there is memory for them, or fewer programs run"
+)
 UNKNOWN_OPTIONS = Counter(
     "plurimus_unknown_option_calls_total",
     "Calls with an option that the driver of that type does not know, and who carried them out; /status names the keys",

@@ -14,6 +14,7 @@ Decision 27.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
@@ -21,7 +22,10 @@ from typing import Any, Self
 
 import structlog
 
+from plurimus.adapters.account import step
 from plurimus.cni.errors import OverloadError
+from plurimus.core import measured
+from plurimus.core.metrics import Gauge
 from plurimus.core.needs import Needs
 from plurimus.core.schedule import Line, Pace, Rank, Ticket
 
@@ -60,8 +64,8 @@ class Scheduler:
         patience: float = PATIENCE,
     ) -> None:
         self.needs = needs or Needs()
-        self.requests = Gate(most or MOST, room, patience, foresees=True)
-        self.runs = Gate(at_once, room, RUN_PATIENCE)
+        self.requests = Gate(most or MOST, room, patience, measured.REQUESTS_WAITING, foresees=True)
+        self.runs = Gate(at_once, room, RUN_PATIENCE, measured.PLUGINS_WAITING)
 
     def admit(self, rank: Rank, namespace: str, executables: Iterable[str]) -> Turn:
         """The turn of a request, which may start executables of these types: a context to carry it out in."""
@@ -89,16 +93,19 @@ class Scheduler:
 class Gate:
     """A line, and those who wait in it for at most `patience` seconds.
 
-    With `foresees` nobody is let wait who will not be begun by then, as the pace of late tells.
+    `waiting` counts them.  With `foresees` nobody is let wait who will not be begun by then, as the pace of late tells.
     """
 
-    def __init__(self, most: int, room: Callable[[], float], patience: float, *, foresees: bool = False) -> None:
+    def __init__(
+        self, most: int, room: Callable[[], float], patience: float, waiting: Gauge, *, foresees: bool = False
+    ) -> None:
         self.line = Line(most)
         self.refused = 0
         """How many were, since the start."""
         self._pace = Pace() if foresees else None
         self._room = room
         self._patience = patience
+        self._waiting = waiting
         self._futures: dict[Ticket, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -116,8 +123,10 @@ class Gate:
         self._advance()
         try:
             self._refuse_hopeless(ticket)
-            async with asyncio.timeout(self._patience):
-                await future
+            # an executable's time to wait is its plugin's
+            with self._waiting.raised(), step("admit") if self._pace is not None else contextlib.nullcontext():
+                async with asyncio.timeout(self._patience):
+                    await future
         except TimeoutError:
             if ticket not in self.line.begun:  # else it was begun in that very moment
                 raise self._give_up(ticket, f"and was not begun within {self._patience:g} s") from None

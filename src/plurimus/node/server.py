@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from plurimus.adapters.account import waited
 from plurimus.cni.errors import PlurimusError
 from plurimus.core import measured
 from plurimus.node import hotplug, message, metrics

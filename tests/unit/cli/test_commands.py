@@ -17,7 +17,7 @@ from plurimus.cni.version import SUPPORTED
 from plurimus.version import VERSION
 
 COMMANDS = [
-    "daemon", "thin", "approve", "explain", "check", "install", "uninstall", "doctor", "sandbox", "version",
+    "daemon", "thin", "approve", "explain", "check", "install", "uninstall", "gc", "doctor", "sandbox", "version",
     "completion",
 ]  # fmt: skip
 

@@ -30,8 +30,10 @@ from plurimus.node import metrics
 from plurimus.node.connection import Asked
 def imported():
     return "prometheus_client" in sys.modules
+async def ask():
+    await metrics.answer(Asked("GET", "/metrics", {}, b""))
 before = imported()
-asyncio.run(metrics.answer(Asked("GET", "/metrics", {}, b"")))
+asyncio.run(ask())
 print(json.dumps([before, imported()]))
 """
 
