@@ -10,6 +10,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from plurimus.adapters.remedies import remedy
 from plurimus.cni.errors import AttachmentError, Code
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+_UNFINISHED = 60.0
+"""Seconds after which who writes a file has long been killed."""
 _LONG = 200
 """Bytes of a name, from which on its temporary one is made otherwise."""
 
@@ -98,6 +101,26 @@ def remove(path: Path | str, *, durable: bool = False) -> None:
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise io_error(path, "remove", error) from error
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove the temporary files in a folder that nobody writes any more; a missing folder has none.
+
+    The shim's end in the number of its process.
+
+    Raises:
+        AttachmentError: code 5, with the path.
+    """
+    now = time.time()
+    try:
+        for path in folder.glob(".*"):
+            if path.suffix != ".tmp" and not path.suffix[1:].isdecimal():
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file() and abs(now - path.stat().st_mtime) > _UNFINISHED:
+                    path.unlink()
+    except OSError as error:
+        raise io_error(folder, "tidy", error) from error
 
 
 def names(folder: Path, part: str = "") -> list[str]:

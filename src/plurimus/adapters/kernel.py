@@ -54,6 +54,18 @@ class NamespaceKernel:
     async def is_leftover(self, path: str) -> bool:
         return netns.is_leftover(path)
 
+    async def is_gone(self, path: str, cookie: str) -> bool:
+        if cookie and (not path or cookie.partition("/")[0] != _boot()):
+            return True
+        if netns.is_gone(path):
+            return True
+        if not cookie:
+            return False
+        try:
+            return await self.cookie(path) not in ("", cookie)
+        except netns.NamespaceError:  # it is going at this moment, or its folder cannot be seen
+            return False
+
 
 def _cookie() -> str:
     """The kernel counts namespaces from its start on (5.14); the number of an inode is given away again at once."""

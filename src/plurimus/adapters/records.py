@@ -45,6 +45,16 @@ class RecordFiles:
             raise files.io_error(path, "rename", error) from error
         return str(aside)
 
+    async def tidy(self) -> None:
+        for folder in (self._folder, self._folder / "results", self._folder / ".spool"):
+            files.remove_unfinished(folder)
+
+    async def aside_paths(self) -> list[str]:
+        try:
+            return sorted(str(path) for path in self._folder.glob(f".*{_ASIDE}"))
+        except OSError as error:
+            raise files.io_error(self._folder, "list", error) from error
+
     async def container_ids(self) -> list[str]:
         return list(filter(_is_container_id, files.names(self._folder)))
 

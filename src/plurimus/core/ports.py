@@ -148,6 +148,12 @@ class Records(Protocol):
     async def set_aside(self, container_id: str) -> str:
         """Keep an unreadable record under another name, which is returned."""
 
+    async def tidy(self) -> None:
+        """Take away what processes that were killed left of writing records, results and debts."""
+
+    async def aside_paths(self) -> list[str]:
+        """Where the records are that were set aside."""
+
     async def container_ids(self) -> list[str]:
         """The sandboxes with a record."""
 
@@ -256,6 +262,12 @@ class Kernel(Protocol):
 
     async def is_leftover(self, netns: str) -> bool:
         """Whether something is at `netns`, but no network namespace: one was there and is gone."""
+
+    async def is_gone(self, netns: str, cookie: str) -> bool:
+        """Whether the namespace that was at `netns`, of that cookie or of one nobody knows, has ended.
+
+        No, where that cannot be told.  Without a path, a cookie is that of one whose DEL found none.
+        """
 
 
 class Overtaken(ClusterError):

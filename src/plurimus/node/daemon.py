@@ -1,7 +1,8 @@
 """The daemon as a whole: what it is made of, how it starts, how it ends.
 
 Start: read the configuration, get the node's certificate where one is wanted, wait for the default network's sign of
-life, take the socket, serve, put the node's CNI configuration in place, pay debts.  End, on SIGTERM or SIGINT: say
+life, take the socket, undo what is left of sandboxes that are gone, serve, put the node's CNI configuration in place,
+pay debts.  End, on SIGTERM or SIGINT: say
 that it is not ready, let requests end, remove the socket.  The node's CNI configuration stays, so no pod starts
 without its networks meanwhile.
 
@@ -11,6 +12,7 @@ Spec section 7.5.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -36,6 +38,7 @@ from plurimus.core.config import ConfigFile, parse
 from plurimus.core.ports import AddressPools, DeviceSource
 from plurimus.node import cniconfig, identity, metrics, tracing
 from plurimus.node.devices import PodDevices
+from plurimus.node.halfdone import HalfDone
 from plurimus.node.late import NODE_NAME
 from plurimus.node.listener import Listener
 from plurimus.node.recovery import Debts
@@ -51,6 +54,9 @@ _OBJECTS = 10_000
 """How many more there may be before those that nobody can reach are looked for; a request makes about a thousand."""
 DRAINING = 25.0
 """Seconds running requests get at the end: less than the 30 a pod has between SIGTERM and SIGKILL."""
+
+RECOVERING = 10.0
+"""Seconds for which nothing is served while is undone what was left of sandboxes that are gone."""
 
 SYNCING = 20.0
 """Seconds the copies of pods and definitions may take before requests are answered without."""
@@ -157,9 +163,17 @@ async def _serve(config: ConfigFile, stop: asyncio.Event, access: Access | None)
     requests = Requests(config, world)
     listener = Listener(Path(config.daemon.socket_dir))
     sweep = Sweep(config, world, requests, loop.time)
-    server = Server(requests, draining=DRAINING, sweep=sweep)
-    background = [asyncio.create_task(Debts(world.spool, requests, loop.time).run())]
+    debts, half_done = Debts(world.spool, requests, loop.time), HalfDone(requests, world, loop.time)
+
+    async def recovery() -> dict[str, Any]:
+        return {"debts": debts.failed, **await half_done.document()}
+
+    server = Server(requests, draining=DRAINING, sweep=sweep, reports={"recovery": recovery})
+    background: list[asyncio.Task[None]] = []
     try:
+        if not await _before(stop, _recover(half_done)):
+            return
+        background += [asyncio.create_task(debts.run()), asyncio.create_task(half_done.run())]
         if isinstance(world.cluster, KubernetesCluster):
             background.append(asyncio.create_task(world.cluster.run()))
             if not await _before(stop, _wait_for_copies(world.cluster)):
@@ -209,6 +223,13 @@ async def _wait_for_default_network(config: ConfigFile, world: World, path: str)
             f"the default network is not ready: {path} (readinessindicatorfile) did not appear "
             f"within {config.daemon.readiness_timeout:g} s"
         )
+
+
+async def _recover(half_done: HalfDone) -> None:
+    """Give back what sandboxes had that are gone, so that pods which start get it; what takes long goes on beside."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(RECOVERING):
+            await half_done.look(ask=False)
 
 
 async def _wait_for_copies(cluster: KubernetesCluster) -> None:

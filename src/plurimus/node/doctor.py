@@ -51,11 +51,25 @@ class _Option(msgspec.Struct, frozen=True):
     calls: int
 
 
+class _Failed(msgspec.Struct, frozen=True):
+    what: str
+    why: str
+    tries: int
+
+
+class _Recovery(msgspec.Struct, frozen=True):
+    """What the daemon tries again and again."""
+
+    failed: list[_Failed] = []
+    debts: list[_Failed] = []
+
+
 class _Status(msgspec.Struct, frozen=True, rename="camel"):
     """What the daemon says of itself."""
 
     unknown_options: list[_Option] = []
     sweep: Swept | None = None
+    recovery: _Recovery = _Recovery()
 
 
 class _Listed(msgspec.Struct, frozen=True):
@@ -105,8 +119,16 @@ async def _daemon(config: ConfigFile) -> AsyncIterator[Finding]:
         except ValueError as error:
             yield warning("daemon", f"its status cannot be read: {error}", "have daemon and doctor of one release")
             return
-        for finding in (*_drivers(said.unknown_options), *examineleaks.findings(said.sweep)):
+        leaks = examineleaks.findings(said.sweep)
+        for finding in (*_recovery(said.recovery), *_drivers(said.unknown_options), *leaks):
             yield finding
+
+
+def _recovery(told: _Recovery) -> Iterator[Finding]:
+    """What the daemon could not undo yet."""
+    for tried in (*told.failed, *told.debts):
+        text = f"{tried.what} is not settled after {tried.tries} tries: {tried.why}"
+        yield warning("recovery", text, "mend what it names; the daemon tries it until it succeeds")
 
 
 def _drivers(options: list[_Option]) -> Iterator[Finding]:

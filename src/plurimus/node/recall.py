@@ -36,9 +36,7 @@ async def plan_of(env: Environment, netconf: NetConf, world: World) -> Plan | No
     where another namespace is at its path by now, which is another pod's.
     """
     with step("read_record"):
-        plan = await _recorded(env, netconf, world)
-        if plan is None:
-            plan = _from_cache(env, await _cached(env.container_id, netconf, world))
+        plan = await known(env, netconf, world)
     if plan is None:
         return None
     netns = plan.netns if env.verb == "GC" else env.netns
@@ -46,6 +44,12 @@ async def plan_of(env: Environment, netconf: NetConf, world: World) -> Plan | No
         await world.kernel.is_leftover(netns) or await _is_anothers(plan, netns, world)
     )
     return replace(plan, netns="" if gone else netns)
+
+
+async def known(env: Environment, netconf: NetConf, world: World) -> Plan | None:
+    """The same with the namespace that is on record, whatever became of it; empty where that is not known."""
+    plan = await _recorded(env, netconf, world)
+    return plan or _from_cache(env, await _cached(env.container_id, netconf, world))
 
 
 async def _is_anothers(plan: Plan, netns: str, world: World) -> bool:

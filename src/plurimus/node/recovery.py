@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 
@@ -20,11 +21,12 @@ from plurimus.core import measured
 from plurimus.core.ports import Spool
 from plurimus.node import message
 from plurimus.node.accounts import accounted
+from plurimus.node.backoff import Backoff
 from plurimus.node.context import DEFAULTS
 from plurimus.node.request import Requests
 
 _PAUSE = 5.0
-_MOST_PAUSE = 300.0
+"""Seconds between two looks for what is due."""
 _log = structlog.get_logger(__name__)
 
 
@@ -35,7 +37,12 @@ class Debts:
         self._spool = spool
         self._requests = requests
         self._clock = clock
-        self._next: dict[tuple[str, str], tuple[float, float]] = {}
+        self._failed = Backoff(clock)
+
+    @property
+    def failed(self) -> list[dict[str, Any]]:
+        """The debts that could not be paid, for people."""
+        return self._failed.document()
 
     async def run(self) -> None:
         """Pay for ever."""
@@ -51,17 +58,18 @@ class Debts:
             for folder in sorted(self._requests.cni_dirs)
             for name, content in self._pending(self._spool(folder))
         ]
-        owed = {(folder, name) for folder, name, _ in pending}
-        self._next = {key: when for key, when in self._next.items() if key in owed}
+        self._failed.keep({(folder, name) for folder, name, _ in pending})
         left = 0
         for folder, name, content in pending:
-            due, pause = self._next.get((folder, name), (0.0, _PAUSE))
-            now = self._clock()
-            if now < due or now > end:
+            if not self._failed.is_due((folder, name)) or self._clock() > end:
                 left += 1
-            elif not await self._try(self._spool(folder), name, content):
-                self._next[folder, name] = (self._clock() + pause, min(2 * pause, _MOST_PAUSE))
+                continue
+            why = await self._try(self._spool(folder), name, content)
+            if why:
+                self._failed.failed((folder, name), why)
                 left += 1
+            else:
+                self._failed.done((folder, name))
         measured.SPOOLED.set(left)
         return left
 
@@ -72,18 +80,18 @@ class Debts:
             _log.error("the spool cannot be read", error=str(error))
             return []
 
-    async def _try(self, spool: Spool, name: str, content: bytes) -> bool:
-        """Whether the debt is paid."""
+    async def _try(self, spool: Spool, name: str, content: bytes) -> str:
+        """Why the debt is not paid; empty if it is."""
         try:
             spool.tried(name)
             await self._pay(spool, name, content)
         except PlurimusError as error:
             _log.error("a spooled DEL failed and will be tried again", name=name, code=error.code, error=str(error))
-            return False
-        except Exception:  # noqa: BLE001 - the other sandboxes' debts must be paid, whatever happens with one
+            return str(error)
+        except Exception as error:  # noqa: BLE001 - the other sandboxes' debts must be paid, whatever happens with one
             _log.exception("a spooled DEL failed for a reason nobody foresaw and will be tried again", name=name)
-            return False
-        return True
+            return f"{type(error).__name__}: {error}"
+        return ""
 
     async def _pay(self, spool: Spool, name: str, content: bytes) -> None:
         try:

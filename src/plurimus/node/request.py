@@ -54,6 +54,8 @@ class Requests:
         self.locks: SandboxLocks = locks or LocksInProcess()
         self.cni_dirs = {netconf.shim_cni_dir({}), netconf.parse({}, overlay=config.overlay).cni_dir}
         """Every `cniDir` known of: the default, that of the daemon's file, those of all requests so far."""
+        self.path: tuple[str, ...] = ()
+        """Where the runtime has plugins, as the last request said."""
 
     def document(self) -> dict[str, Any]:
         """How things stand, for people: the options drivers were given and did not know, and who waits for what."""
@@ -88,7 +90,8 @@ class Requests:
             raise RequestError(f"config version does not allow {env.verb}", code=Code.INCOMPATIBLE_VERSION)
         merged = netconf.parse(stdin, overlay=self._config.overlay)
         self.cni_dirs.add(netconf.shim_cni_dir(stdin))
-        search = tuple(dict.fromkeys((merged.bin_dir, *env.path)))
+        self.path = env.path or self.path
+        search = tuple(dict.fromkeys((merged.bin_dir, *self.path)))
         chain = Chain(self._world.plugins, self._world.results(merged.cni_dir), search)
         attacher = Attacher(
             chain,

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from plurimus.cni.errors import PlurimusError
@@ -44,17 +45,28 @@ _NOT_WITHOUT = ("ADD", "CHECK", "STATUS")
 """What is ended when nobody waits for the answer any more: an ADD, which then is undone, and what changes nothing."""
 
 Handle = Callable[[Request, InterfaceAttributes], Awaitable[Outcome]]
+Report = Callable[[], Awaitable[Any]]
+"""What is told of one subject by GET /status, as it goes into JSON."""
+NO_REPORTS: Mapping[str, Report] = MappingProxyType({})
 
 
 class Server:
     """Serves until stopped; `draining` seconds is how long running requests may take to end.
 
-    Who wants leaks swept away asks `sweep`.
+    Who wants leaks swept away asks `sweep`; `reports` are what GET /status tells beside.
     """
 
-    def __init__(self, requests: Requests, *, draining: float, sweep: Sweep | None = None) -> None:
+    def __init__(
+        self,
+        requests: Requests,
+        *,
+        draining: float,
+        sweep: Sweep | None = None,
+        reports: Mapping[str, Report] = NO_REPORTS,
+    ) -> None:
         self._requests = requests
         self._sweep = sweep
+        self._reports = reports
         self._draining = draining
         self._stopping = False
         self._running: set[asyncio.Task[Any]] = set()
@@ -123,8 +135,10 @@ class Server:
         if asked.path == "/delegate":
             return await self._answer(asked, functools.partial(hotplug.handle, self._requests))
         if asked.path == _STATUS:
-            more = {"sweep": self._sweep.document()} if self._sweep else {}
-            return message.document({**self._requests.document(), **more})
+            told = {key: await report() for key, report in self._reports.items()}
+            if self._sweep:
+                told["sweep"] = self._sweep.document()
+            return message.document({**self._requests.document(), **told})
         if asked.path == _SWEEP:
             return await self._swept(asked)
         if asked.path == metrics.PATH:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,20 @@ async def test_records_are_written_at_the_same_time(tmp_path: Path) -> None:
     records = RecordFiles(tmp_path)
     await asyncio.gather(*(records.store(f"c{number}", str(number).encode()) for number in range(20)))
     assert [await records.load(f"c{number}") for number in range(20)] == [str(n).encode() for n in range(20)]
+
+
+async def test_what_was_half_written_long_ago_is_taken_away_and_nothing_else(tmp_path: Path) -> None:
+    """The shim's has the number of its process at its end."""
+    old = [".c1.tmp", "results/.a-c1-eth0.tmp", ".spool/.c1-eth0.4711"]
+    kept = ["c1", ".c2.unreadable", "results/a-c1-eth0", ".spool/c1-eth0.json", ".spool/.tried", ".c3.tmp"]
+    for name in (*old, *kept):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("content")
+        if name != ".c3.tmp":  # which somebody is writing now
+            os.utime(path, (1000, 1000))
+    records = RecordFiles(tmp_path)
+    await records.tidy()
+    assert not [name for name in old if (tmp_path / name).exists()]
+    assert [name for name in kept if (tmp_path / name).exists()] == kept
+    assert await records.aside_paths() == [str(tmp_path / ".c2.unreadable")]

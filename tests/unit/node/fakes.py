@@ -218,6 +218,9 @@ class FakeKernel:
     async def is_leftover(self, netns: str) -> bool:
         return netns in self.leftovers
 
+    async def is_gone(self, netns: str, cookie: str) -> bool:
+        return netns in self.leftovers or (bool(cookie) and (not netns or cookie != await self.cookie(netns)))
+
 
 class FakeCluster:
     """Implements `ports.Cluster` and `ports.DeviceSource`."""

@@ -21,6 +21,7 @@ class FakeRecords:
         self.aside: dict[str, bytes] = {}
         self.writes: list[tuple[str, bytes]] = []
         self.store_error: PlurimusError | None = None
+        self.list_error: PlurimusError | None = None
         self.unreadable: set[str] = set()
         self.bug = ""
         """A container ID that makes the adapter fail in a way no port allows."""
@@ -45,7 +46,15 @@ class FakeRecords:
         self.aside[container_id] = self.files.pop(container_id)
         return f"aside/{container_id}"
 
+    async def tidy(self) -> None:
+        """Nothing is ever half written here."""
+
+    async def aside_paths(self) -> list[str]:
+        return [f"aside/{container_id}" for container_id in self.aside]
+
     async def container_ids(self) -> list[str]:
+        if self.list_error is not None:
+            raise self.list_error
         return sorted(self.files)
 
 

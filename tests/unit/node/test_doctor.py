@@ -149,6 +149,14 @@ async def test_an_option_that_no_driver_knows_is_a_warning(patient: Patient, by:
     assert finding.text == f"macvlan: 3 calls had the option 'colour', which the driver does not know; {text}"
 
 
+@pytest.mark.parametrize("kind", ["failed", "debts"])
+async def test_what_the_daemon_cannot_undo_is_a_warning(patient: Patient, kind: str) -> None:
+    patient.status = {"recovery": {kind: [{"what": "/state/c1", "why": "the card is away", "tries": 4}]}}
+    finding = await patient.complaint()
+    assert (finding.level, finding.subject) == (WARNING, "recovery")
+    assert finding.text == "/state/c1 is not settled after 4 tries: the card is away"
+
+
 async def test_another_daemon_than_ours_may_have_no_status(patient: Patient) -> None:
     patient.answers["/status"] = 404
     assert await patient.complaints() == []

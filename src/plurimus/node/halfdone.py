@@ -1,0 +1,164 @@
+"""What an earlier daemon, or the node before its reboot, left half done: undone where nobody can want it any more.
+
+At the start every record is looked at, and the cached results without one.  What had a namespace that is no more is
+undone, since nobody asks for its DEL after a reboot.  Where the namespace lives, what was answered is left as it is:
+all its results are in the cache then.  What was not, is the runtime's to delete; it is undone here once neither the
+runtime nor the cluster knows the sandbox.  A record that cannot be read is set aside and made anew of the results.
+
+What fails is tried again, ever more seldom, as long as the daemon runs; a request about the sandbox goes in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from plurimus.cni import version
+from plurimus.cni.args import Environment
+from plurimus.cni.errors import PlurimusError, joined
+from plurimus.core.plan import Plan
+from plurimus.node import recall
+from plurimus.node.backoff import FIRST, Backoff
+from plurimus.node.context import DEFAULTS, Context
+from plurimus.node.request import Requests
+from plurimus.node.world import World
+
+Known = Callable[[], Awaitable[Collection[str] | None]]
+"""The container IDs of all sandboxes the runtime knows; None where it cannot be asked."""
+_log = structlog.get_logger(__name__)
+
+
+async def _nobody_to_ask() -> None:
+    """A node whose runtime is not known."""
+
+
+class HalfDone:
+    """Looks after the sandboxes of every `cniDir` that `requests` know of; `clock` gives seconds that only grow."""
+
+    def __init__(
+        self, requests: Requests, world: World, clock: Callable[[], float], runtime: Known = _nobody_to_ask
+    ) -> None:
+        self._requests = requests
+        self._world = world
+        self._runtime = runtime
+        self._listed: set[str] = set()
+        self._open: dict[tuple[str, str], None] = {}
+        self._failed = Backoff(clock)
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            await self.look()
+            await asyncio.sleep(FIRST)
+
+    async def look(self, *, ask: bool = True) -> int:
+        """Do what is due; how many sandboxes are left to be looked at again.
+
+        Without `ask` neither the runtime nor the cluster is asked, either of which may take its time.
+        """
+        for folder in self._folders():
+            await self._list(folder)
+        for folder, container_id in [key for key in self._open if self._failed.is_due(key)]:
+            why = await self._try(folder, container_id, ask=ask)
+            if why is None:
+                self._failed.done((folder, container_id))
+                del self._open[folder, container_id]
+            elif why:
+                self._failed.failed((folder, container_id), why)
+        return len(self._open)
+
+    async def document(self) -> dict[str, Any]:
+        """What is not settled, for people."""
+        told: dict[str, Any] = {"failed": self._failed.document()}
+        try:
+            stores = [self._world.records(folder) for folder in self._folders()]
+            told["setAside"] = [path for records in stores for path in await records.aside_paths()]
+        except PlurimusError as error:
+            told["error"] = str(error)
+        return told
+
+    def _folders(self) -> list[str]:
+        return sorted({self._context("", folder).netconf.cni_dir for folder in list(self._requests.cni_dirs)})
+
+    async def _list(self, folder: str) -> None:
+        if folder in self._listed or not self._failed.is_due(folder):
+            return
+        records = self._world.records(folder)
+        try:
+            await records.tidy()
+        except PlurimusError as error:
+            _log.warning("what was half written stays", folder=folder, error=str(error))
+        try:
+            recorded = await records.container_ids()
+            cached = [entry.container_id for entry in await self._world.results(folder).entries()]
+        except PlurimusError as error:
+            _log.error("what is on record cannot be listed", folder=folder, error=str(error))
+            self._failed.failed(folder, str(error))
+            return
+        self._failed.done(folder)
+        self._listed.add(folder)
+        self._open |= dict.fromkeys((folder, container_id) for container_id in (*recorded, *cached))
+
+    async def _try(self, folder: str, container_id: str, *, ask: bool) -> str | None:
+        """Why the sandbox is to be looked at again, empty where it only is to be asked about; None if it is settled."""
+        context = self._context(container_id, folder)
+        try:
+            async with self._requests.sandbox(context):
+                return await self._settle(context, ask=ask)
+        except PlurimusError as error:
+            _log.error("a sandbox is not settled and will be looked at again", container=container_id,
+                       code=error.code, error=str(error))  # fmt: skip
+            return str(error)
+        except Exception as error:  # noqa: BLE001 - the other sandboxes must be looked at, whatever happens with one
+            _log.exception("a sandbox is not settled for a reason nobody foresaw", container=container_id)
+            return f"{type(error).__name__}: {error}"
+
+    async def _settle(self, context: Context, *, ask: bool) -> str | None:
+        plan = await recall.known(context.env, context.netconf, self._world)
+        if plan is None:
+            return None
+        if await self._world.kernel.is_gone(plan.netns, plan.cookie):
+            await self._undo(context, replace(plan, netns=""), "its namespace is gone")
+            return None
+        await self._have_record(context, plan)
+        missing = [each.ifname for each in plan.attachments if not await context.chain.is_cached(plan, each)]
+        # only of what we recorded ourselves is it known that it has its results before it is answered
+        if not missing or not plan.cookie:
+            return None
+        if not ask:
+            return ""
+        if await self._is_nobodys(plan):
+            await self._undo(context, plan, "it was not made to its end, and nobody knows it any more")
+            return None
+        return f"{plan.pod}: {', '.join(missing)}: neither made nor deleted to the end; the runtime's DEL is waited for"
+
+    async def _undo(self, context: Context, plan: Plan, why: str) -> None:
+        _log.warning("undoing a sandbox", why=why, owner=str(plan.pod))
+        errors = await context.attacher.undo(plan)
+        if errors:
+            raise joined(errors)
+
+    async def _have_record(self, context: Context, plan: Plan) -> None:
+        """What is known from the cache alone, since the record could not be read, gets on record again."""
+        records = self._world.records(context.netconf.cni_dir)
+        if await records.load(plan.container_id) is None:
+            await context.attacher.remember(plan)
+            _log.warning("a record was made anew of cached results", interfaces=[a.ifname for a in plan.attachments])
+
+    async def _is_nobodys(self, plan: Plan) -> bool:
+        """Whether the runtime, or else the cluster, is sure that the sandbox, or its pod, does not exist."""
+        known = await self._runtime()
+        if known is not None:
+            return plan.container_id not in known
+        if self._world.cluster is None or not plan.pod.name:
+            return False
+        pod = await self._world.cluster.get_pod(plan.pod.namespace, plan.pod.name, uid=plan.pod.uid)
+        return pod is None or bool(plan.pod.uid and pod.uid and pod.uid != plan.pod.uid and not pod.is_static)
+
+    def _context(self, container_id: str, folder: str) -> Context:
+        env = Environment("DEL", container_id, ifname=DEFAULTS["CNI_IFNAME"])
+        return self._requests.context(env, {"cniVersion": version.CURRENT, "name": "recovery", "cniDir": folder})
