@@ -99,6 +99,16 @@ async def test_what_a_killed_add_of_ours_leaves_is_nobodys_address(driver: HostL
     assert files(tmp_path) == {"10.0.0.2": b"a\r\nnet1", "10.0.0.3": b"b\r\nnet1", "last_reserved_ip.0": b"10.0.0.3"}
 
 
+async def test_the_del_of_a_killed_add_takes_the_lease_away_that_has_no_address_yet(
+    driver: HostLocal, tmp_path: Path
+) -> None:
+    assert await give(driver, "a") == ["10.0.0.2"]
+    (folder(tmp_path) / UNNAMED).write_bytes(b"")
+    await driver.delete(request("DEL", "killed"))
+    assert UNNAMED not in files(tmp_path)
+    assert "10.0.0.2" in files(tmp_path)
+
+
 async def test_what_is_no_lease_is_left_alone(driver: HostLocal, tmp_path: Path) -> None:
     put(tmp_path)
     outside = tmp_path / "outside"

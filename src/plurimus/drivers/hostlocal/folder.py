@@ -190,12 +190,15 @@ class OpenFolder:
         return taken
 
     def remove(self, names: Iterable[str]) -> None:
-        """Give addresses back; what is not there any more is fine."""
+        """Give addresses back; what is not there any more is fine.  What one that was killed had begun goes, too."""
         for name in names:
             self._changed = True
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=self._handle)
             self._read().remove(name)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(UNNAMED, dir_fd=self._handle)
+            self._changed = True
 
     def last(self, number: int) -> str:
         """The address given last of a set; empty where that is unknown."""
