@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 
@@ -26,6 +26,9 @@ from . import links, snapshot
 from .links import BRIDGE, RAILS
 from .runtime import Answer, Sandbox
 from .snapshot import ip, ip_json
+
+if TYPE_CHECKING:
+    from .nursery import Born
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIM = ROOT / "build/plurimus-shim"
@@ -58,7 +61,7 @@ class Node:
         self.sandboxes: list[Sandbox] = []
         self.wrapper: list[str] = []
         """What is put before the daemon's command."""
-        self._daemon: subprocess.Popen[bytes] | None = None
+        self._daemon: subprocess.Popen[bytes] | Born | None = None
         self._links: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -79,9 +82,14 @@ class Node:
         self.spawn()
         self.wait_until_ready()
 
-    def spawn(self) -> None:
+    def write_config(self) -> Path:
+        """Where the daemon's configuration is."""
         path = self.folder / "daemon.json"
         path.write_text(json.dumps(self.config))
+        return path
+
+    def spawn(self) -> None:
+        path = self.write_config()
         with self.log.open("ab") as log:
             self._daemon = subprocess.Popen([*self.wrapper, PLURIMUS, "daemon", "--config", path], stderr=log)
 
@@ -213,6 +221,11 @@ class Node:
     def host_local(self, *subnets: str, **more: Any) -> dict[str, Any]:
         ranges = [[{"subnet": subnet}] for subnet in subnets]
         return {"type": "host-local", "dataDir": str(self.ipam), "ranges": ranges, **more}
+
+    def lose(self, sandbox: Sandbox) -> None:
+        """The sandbox's namespace ends, and nobody asks for anything."""
+        netns.delete(sandbox.netns)
+        self.sandboxes.remove(sandbox)
 
     def snapshot(self) -> dict[str, Any]:
         return snapshot.take([each.name for each in self.sandboxes], (self.state, self.ipam))

@@ -1,0 +1,244 @@
+"""A daemon that is killed, at any moment of any request: nothing is lost, whatever the runtime does then.
+
+Each case lets a daemon pass all its points once and counts them, then has one killed at each of them.  The drivers'
+points are all tried; where executables run, the rest is the same as with drivers, and every third is tried.
+PLURIMUS_KILL_EVERY=1 tries all of them, with all that a runtime may do about each.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from . import snapshot
+from .killing import WAYS, MortalNode
+from .nursery import Nursery
+from .process import eventually
+from .runtime import Answer, Sandbox
+
+pytestmark = pytest.mark.usefixtures("root")
+
+EVERY = bool(os.environ.get("PLURIMUS_KILL_EVERY"))
+EXECUTABLES = ["bridge", "macvlan", "tuning", "host-local"]
+ELSEWHERE = (Path("/run/cni"), Path("/run/plurimus"), Path("/var/run/k8s.cni.cncf.io/devinfo/cni"))
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as made:
+        yield made
+
+
+@pytest.fixture(params=["drivers", "executables"])
+def node(request: pytest.FixtureRequest, nursery: Nursery, tmp_path: Path) -> Iterator[MortalNode]:
+    executables = EXECUTABLES if request.param == "executables" else []
+    with MortalNode(tmp_path, nursery, executables=executables) as made:
+        yield made
+        made.reset()
+
+
+def points(node: MortalNode, number: int) -> Iterator[tuple[int, str]]:
+    """The points to try, each with what the runtime does then."""
+    for at in range(1, number + 1):
+        if EVERY:
+            yield from itertools.product([at], WAYS)
+        elif not node.config["executables"] or at % 3 == 0 or at == number:
+            yield at, list(WAYS)[at % len(WAYS)]
+
+
+def pod(node: MortalNode) -> Sandbox:
+    """With three networks: an ordinary one, one more, and one of two plugins."""
+    node.network("a", node.macvlan(0))
+    first = {key: value for key, value in node.macvlan(1).items() if key != "cniVersion"}
+    chain = {"cniVersion": "1.1.0", "name": "b", "plugins": [first, {"type": "tuning", "mtu": 1400}]}
+    node.network("b", chain)
+    return node.sandbox("a,b", cluster_network=node.bridge(ipMasq=True))
+
+
+def there(node: MortalNode) -> dict[str, Any]:
+    """The node without what is in pods."""
+    taken = snapshot.take((), (node.state, node.ipam))
+    return taken | {str(folder): snapshot.files(folder) for folder in ELSEWHERE}
+
+
+def settles(node: MortalNode, wanted: dict[str, Any], what: str) -> None:
+    """The node gets to be as it was; the kernel and the daemon may take a moment."""
+
+    eventually(lambda: is_as(node, wanted), lambda: f"{what}\n{what_is_left(node, wanted)}")
+
+
+def what_is_left(node: MortalNode, wanted: dict[str, Any]) -> str:
+    return f"{snapshot.difference(wanted, there(node))}\n{node.passed()}\n{node.log.read_text()[-5000:]}"
+
+
+def is_as(node: MortalNode, wanted: dict[str, Any]) -> bool:
+    try:
+        return there(node) == wanted
+    except FileNotFoundError:  # a file that was listed is gone before it is read
+        return False
+
+
+def empty(node: MortalNode) -> dict[str, Any]:
+    """The node when pods have been there: the firewall keeps its chains."""
+    sandbox = pod(node)
+    sandbox.add()
+    sandbox.delete()
+    node.lose(sandbox)
+    return there(node)
+
+
+def tried(node: MortalNode, request: Callable[[], object]) -> int:
+    """How many points a daemon passes in the course of `request`, some of them behind its answer."""
+    node.arm()
+    request()
+    eventually(lambda: any(name.endswith(" answer") for name in node.passed()), node.passed)
+    return len(node.passed())
+
+
+def settled_in(way: str, node: MortalNode, sandbox: Sandbox, wanted: dict[str, Any]) -> None:
+    """The runtime goes that way; then the pod is gone, and the node is as `wanted`."""
+    passed = node.passed()[-1]
+    WAYS[way](node, sandbox)
+    if sandbox in node.sandboxes:
+        node.lose(sandbox)
+    settles(node, wanted, f"killed at {passed!r}, then {way}")
+    node.stop()
+
+
+def test_an_add_that_is_killed_leaves_nothing(node: MortalNode) -> None:
+    wanted = empty(node)
+    sandbox = pod(node)
+    number = tried(node, sandbox.add)
+    sandbox.delete()
+    node.lose(sandbox)
+    node.stop()
+    for at, way in points(node, number):
+        node.start_anew(fatal=at)
+        sandbox = pod(node)
+        node.arm()
+        sandbox.call("ADD")
+        if node.has_died():
+            settled_in(way, node, sandbox, wanted)
+        else:  # threads took turns differently, and it was a point less
+            node.kill()
+            sandbox.delete()
+            node.lose(sandbox)
+    node.start_anew()
+
+
+def test_a_del_that_is_killed_leaves_nothing(node: MortalNode) -> None:
+    wanted = empty(node)
+    sandbox = pod(node)
+    sandbox.add()
+    number = tried(node, sandbox.delete)
+    node.lose(sandbox)
+    node.stop()
+    for at, way in points(node, number):
+        node.start_anew(fatal=at)
+        sandbox = pod(node)
+        sandbox.add()
+        node.arm()
+        sandbox.call("DEL")
+        if node.has_died():
+            settled_in(way, node, sandbox, wanted)
+        else:
+            node.kill()
+            node.lose(sandbox)
+    node.start_anew()
+
+
+def test_a_check_that_is_killed_changes_nothing(node: MortalNode) -> None:
+    wanted = empty(node)
+    sandbox = pod(node)
+    sandbox.add()
+    with_pod = there(node)
+    number = tried(node, sandbox.check)
+    node.stop()
+    for at, way in points(node, number):
+        node.start_anew(fatal=at)
+        node.arm()
+        sandbox.call("CHECK")
+        assert node.has_died()
+        node.start_anew()
+        settles(node, with_pod, f"killed at {at} of a CHECK, then {way}")
+        sandbox.check()
+        node.stop()
+    node.start_anew()
+    sandbox.delete()
+    node.lose(sandbox)
+    settles(node, wanted, "after all")
+
+
+def test_a_gc_that_is_killed_takes_nothing_from_who_lives_and_is_finished_by_the_next(node: MortalNode) -> None:
+    wanted = empty(node)
+    living, forgotten = pod(node), pod(node)
+    living.add()
+    keep = [{"containerID": living.id, "ifname": "eth0"}]
+    before = there(node)
+
+    def collect(sandbox: Sandbox) -> Answer:
+        conf = {**sandbox.netconf, "cni.dev/valid-attachments": keep}
+        return node.call("GC", conf)
+
+    forgotten.add()
+    number = tried(node, lambda: collect(living).succeeded())
+    node.lose(forgotten)
+    settles(node, before, "without a kill")
+    node.stop()
+    for at, way in points(node, number):
+        node.start_anew(fatal=at)
+        forgotten = pod(node)
+        forgotten.add()
+        node.arm()
+        collect(living)
+        if not node.has_died():  # a point less than at first; the fatal one is still to come
+            node.kill()
+        node.start_anew()
+        collect(living).succeeded()
+        node.lose(forgotten)
+        settles(node, before, f"killed at {at} of a GC, then {way}")
+        living.check()
+        node.stop()
+    node.start_anew()
+    living.delete()
+    node.lose(living)
+    settles(node, wanted, "after all")
+
+
+def start_is_killed(node: MortalNode, leave: Callable[[Sandbox], None]) -> None:
+    """At each point of a daemon's start, which finds what `leave` leaves of a pod while there is no daemon."""
+    wanted = empty(node)
+
+    def left() -> None:
+        sandbox = pod(node)
+        sandbox.add()
+        node.stop()
+        leave(sandbox)
+        if sandbox in node.sandboxes:
+            node.lose(sandbox)
+
+    left()
+    node.start_anew(from_start=True)
+    settles(node, wanted, "without a kill")
+    names = node.passed()
+    for at, _ in points(node, len(names)):
+        left()
+        node.start_anew(fatal=at, from_start=True)
+        eventually(lambda: node.has_died() or is_as(node, wanted), lambda: what_is_left(node, wanted))
+        if node.runs:
+            node.stop()
+        node.start_anew()
+        settles(node, wanted, f"killed at {names[at - 1]!r} of its start")
+
+
+def test_a_recovery_that_is_killed_is_finished_by_the_next(node: MortalNode) -> None:
+    start_is_killed(node, node.lose)
+
+
+def test_a_debt_is_paid_whenever_who_pays_it_is_killed(node: MortalNode) -> None:
+    start_is_killed(node, lambda sandbox: sandbox.delete())
