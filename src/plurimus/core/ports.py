@@ -94,10 +94,7 @@ class PodFolders(Protocol):
         """Remove the folder, unless it is another sandbox's by now; a missing one is fine."""
 
     async def sweep(self, living: Collection[str]) -> None:
-        """Take away the folders of all sandboxes that are not among the container IDs `living`.
-
-        That takes no time; `tidy` deletes them.
-        """
+        """Take away the folders of all sandboxes but those `living`, which takes no time; `tidy` deletes them."""
 
     async def tidy(self) -> None:
         """Delete what was taken away and not deleted yet; what cannot be deleted is in the log."""
@@ -264,10 +261,7 @@ class Kernel(Protocol):
         """Whether something is at `netns`, but no network namespace: one was there and is gone."""
 
     async def is_gone(self, netns: str, cookie: str) -> bool:
-        """Whether the namespace that was at `netns`, of that cookie or of one nobody knows, has ended.
-
-        No, where that cannot be told.  Without a path, a cookie is that of one whose DEL found none.
-        """
+        """Whether what was at `netns` has ended, by its cookie where that is not empty; no, where nobody can tell."""
 
 
 class Overtaken(ClusterError):
