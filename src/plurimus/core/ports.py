@@ -31,8 +31,7 @@ class Cluster(Protocol):
     async def get_pod(self, namespace: str, name: str, *, uid: str = "") -> Pod | None:
         """The pod, or None when the cluster is sure that it does not exist.
 
-        `uid` is the one the runtime named: a pod known under another is looked up anew, since it may have
-        been replaced.
+        `uid` is the one the runtime named: a pod known under another may have been replaced, and is looked up anew.
         """
 
     async def get_definition(self, namespace: str, name: str) -> NetworkAttachmentDefinition | None:
@@ -78,10 +77,7 @@ class RdmaFacts(Protocol):
     """What is behind the interfaces of a pod on this node."""
 
     async def look(self, netns: str, interfaces: Mapping[str, str]) -> Mapping[str, Seen]:
-        """What the namespace shows now, by interface; `interfaces` have their device IDs, or empty ones.
-
-        Nothing where this node has no RDMA.
-        """
+        """What the namespace shows now, by interface: `interfaces` with their device IDs; nothing without RDMA."""
 
 
 class PodFolders(Protocol):
@@ -258,10 +254,10 @@ class Kernel(Protocol):
         """What no other namespace of this node has or ever had; empty where the kernel does not tell."""
 
     async def is_leftover(self, netns: str) -> bool:
-        """Whether something is at `netns`, but no network namespace: one was there and is gone."""
+        """Whether what is at `netns` is no network namespace: one was there and is gone."""
 
     async def is_gone(self, netns: str, cookie: str) -> bool:
-        """Whether what was at `netns` has ended, by its cookie where that is not empty; no, where nobody can tell."""
+        """Whether what was at `netns` has ended, by its cookie if that is not empty; no, where nobody can tell."""
 
 
 class Overtaken(ClusterError):

@@ -34,7 +34,7 @@ from plurimus.adapters.podresources import KubeletDevices
 from plurimus.adapters.poolfiles import PoolFiles
 from plurimus.cni.errors import ClusterError, ConfigError
 from plurimus.core import netconf
-from plurimus.core.config import ConfigFile, parse
+from plurimus.core.config import ConfigFile, DaemonConfig, parse
 from plurimus.core.ports import AddressPools, DeviceSource
 from plurimus.node import cniconfig, identity, metrics, tracing
 from plurimus.node.devices import PodDevices
@@ -178,10 +178,7 @@ async def _serve(config: ConfigFile, stop: asyncio.Event, access: Access | None)
             background.append(asyncio.create_task(world.cluster.run()))
             if not await _before(stop, _wait_for_copies(world.cluster)):
                 return
-        if config.daemon.metrics_port is not None:
-            metrics.import_ahead()
-            address, port = config.daemon.metrics_address, config.daemon.metrics_port
-            background.append(asyncio.create_task(metrics.serve(address, port)))
+        background += _on_a_port(config.daemon)
         # what a daemon is made of stays: no collection shall walk it during a request, and few shall fall into one
         gc.freeze()
         gc.set_threshold(_OBJECTS, 10, 10)
@@ -200,6 +197,14 @@ async def _serve(config: ConfigFile, stop: asyncio.Event, access: Access | None)
         await asyncio.gather(*background, return_exceptions=True)
         if world.cluster is not None:
             await world.cluster.close()
+
+
+def _on_a_port(config: DaemonConfig) -> list[asyncio.Task[None]]:
+    """What shows the metrics on `metricsPort`; nothing without one."""
+    if config.metrics_port is None:
+        return []
+    metrics.import_ahead()
+    return [asyncio.create_task(metrics.serve(config.metrics_address, config.metrics_port))]
 
 
 async def _before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
