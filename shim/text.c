@@ -219,6 +219,6 @@ int is_container_id(const char *text) {
 int is_ifname(const char *text) {
   if (!*text || strlen(text) > 15 || !strcmp(text, ".") || !strcmp(text, "..")) return 0;
   for (; *text; text++) /* narrower than the kernel: it becomes part of a file's name and of JSON */
-    if (*text <= ' ' || *text > '~' || *text == '/' || *text == ':') return 0;
+    if (*text <= ' ' || *text > '~' || *text == '/' || *text == ':' || *text == '%') return 0;
   return 1;
 }
