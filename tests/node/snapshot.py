@@ -16,8 +16,8 @@ _LINK = ("ifname", "address", "mtu", "master", "qdisc", "link_netnsid")
 _ROUTE = ("dst", "gateway", "via", "dev", "table", "metric", "type", "protocol", "scope", "prefsrc", "nexthops")
 _BY_ITSELF = ("fe80:", "ff00:")
 """What the kernel adds of IPv6 once a link has a carrier, which takes it a moment."""
-_LEFT_BY_DESIGN = ("last_reserved_ip.", "lock")
-"""host-local never removes these two."""
+_LEFT_BY_DESIGN = ("last_reserved_ip.", "lock", ".needs.json")
+"""host-local never removes the first two; the last is of no pod: what plugins were seen to need."""
 
 
 def run(*argv: str) -> str:
