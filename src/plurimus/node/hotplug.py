@@ -64,7 +64,10 @@ async def handle(requests: Requests, request: Request, attributes: InterfaceAttr
                 with step("check"):
                     await context.attacher.check(wanted)
                 return Outcome()
-            known = await recall.plan_of(env, context.netconf, context.world) or replace(wanted, attachments=())
+            known = await recall.plan_of(env, context.netconf, context.world)
+            if known is None:
+                known = replace(wanted, attachments=(), cookie=await context.world.kernel.cookie(env.netns))
+            wanted = replace(wanted, cookie=known.cookie)  # the record is one, whoever writes it last
             if env.verb == "DEL":
                 await _delete(context, known, wanted.attachments[0])
                 return Outcome()
