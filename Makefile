@@ -35,7 +35,7 @@ test-cluster: for-cluster ## against a real Kubernetes, built from its Go module
 	@$(PY) -m pytest tests/cluster
 
 test-vm: for-vm    ## in a machine with SR-IOV network cards and soft RoCE, made by QEMU (ARGS="-k WORD" are pytest's)
-	@$(if $(ARGS),$(PY) -m tests.vm.run --control-plane -- $(ARGS),tests/vm/all.sh)
+	@$(if $(ARGS),$(PY) -m tests.vm.run --control-plane -- $(ARGS),tests/vm/all.sh $(BOOTS))
 
 for-tests: for-interop for-cluster for-vm ## what those tests run beside Plurimus, and none of the tests
 
