@@ -22,6 +22,7 @@ from plurimus.model.pod import NETWORK_STATUS, Pod
 from plurimus.node import daemon
 from plurimus.node.late import NODE_NAME
 from plurimus.node.request import Outcome, Request, Requests
+from plurimus.node.world import NEEDS
 
 from . import objects
 from .asdaemon import NODE, annotations, held, make_pod
@@ -117,8 +118,9 @@ class Node:
         return sorted(path.name for path in (self.folder / "attached").iterdir())
 
     def left(self) -> list[str]:
-        """What is attached, on record, cached or spooled."""
-        state = [path for path in (self.folder / "state").rglob("*") if path.is_file()]
+        """What is attached, on record, cached or spooled; what plugins were seen to need is of no pod."""
+        files = (path for path in (self.folder / "state").rglob("*") if path.is_file())
+        state = [path for path in files if path.name != NEEDS]
         return [*self.attached(), *(str(path) for path in state)]
 
 
