@@ -1,4 +1,4 @@
-"""What is measured: Plurimus with and without drivers, Multus with and without a daemon.
+"""What is measured: Plurimus with and without drivers, and Multus with its daemon.
 
 Each has an API server of its own, a bridge of its own and folders of its own; plugins, pods and NIC are the same.
 """
@@ -156,25 +156,8 @@ class _OnNode(MultusDaemon):
         return process
 
 
-class Thin(Candidate):
-    """Multus without a daemon: all is done by what the runtime calls."""
-
-    plugin = PEERS / "multus"
-
-    def start(self) -> None:
-        default, file = self.folder / "default.conf", self.folder / "kubeconfig"
-        default.write_text(json.dumps(self.default))
-        file.write_text(json.dumps(kubeconfig(self.api)))
-        conf = {"cniVersion": "1.0.0", "name": "multus-cni-network", "type": "multus", "clusterNetwork": str(default),
-                "kubeconfig": str(file), "binDir": str(BIN), "cniDir": str(self.folder / "state")}  # fmt: skip
-        self._conf = json.dumps(conf).encode()
-
-    def stop(self) -> None:
-        pass
-
-
-OURS, OURS_EXECUTABLES, THICK, THIN = "plurimus", "plurimus-executables", "multus-thick", "multus-thin"
-NAMES = (OURS, OURS_EXECUTABLES, THICK, THIN)
+OURS, OURS_EXECUTABLES, THICK = "plurimus", "plurimus-executables", "multus-thick"
+NAMES = (OURS, OURS_EXECUTABLES, THICK)
 
 
 def make(name: str, number: int) -> Candidate:
@@ -183,4 +166,4 @@ def make(name: str, number: int) -> Candidate:
         return Plurimus(name, number, [])
     if name == OURS_EXECUTABLES:
         return Plurimus(name, number, switched_off())
-    return Thick(name, number) if name == THICK else Thin(name, number)
+    return Thick(name, number)

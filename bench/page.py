@@ -36,9 +36,9 @@ def _head(sizes: Sizes) -> list[str]:
 # Performance
 
 Made by `make bench`; do not edit.  Plurimus with drivers in its daemon, the same with every plugin run as its
-executable, the real Multus v4.3.0 with its daemon (thick) and without (thin), and the bare netlink requests for the
-same objects (kernel), in turn in one run, each with an API server of its own.  Times are those of a runtime, from the
-start of the CNI plugin to its end.  A pod has a bridge as its default network and K macvlan networks, all with
+executable, the real Multus v4.3.0 with its daemon (multus-thick), and the bare netlink requests for the same objects
+(kernel), in turn in one run, each with an API server of its own.  Times are those of a runtime, from the start of the
+CNI plugin to its end.  A pod has a bridge as its default network and K macvlan networks, all with
 host-local addresses; {sizes.pods} pods a point, at most {sizes.most_of_many} where K is above 8.  CPU is that of the
 plugin, the daemon and all they start.  The reference plugins are v1.9, built from their Go module.
 

@@ -116,9 +116,7 @@ def _phases(all_of_them: Sequence[Candidate], sizes: Sizes) -> Results:
     say("memory")
     results.memory = phases.memory(all_of_them, 2, sizes.remembered)
     say("growth")
-    results.growth = growth.measure(
-        [each for each in all_of_them if each.name != candidates.THIN], sizes.pods, sizes.others
-    )
+    results.growth = growth.measure(all_of_them, sizes.pods, sizes.others)
     return results
 
 
