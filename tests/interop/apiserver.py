@@ -11,11 +11,14 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.node.snapshot import run
 
 from . import protobuf
 from .store import GROUPS, KINDS, Object, Store
@@ -52,6 +55,17 @@ class ApiServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+    @contextmanager
+    def unreachable(self) -> Iterator[None]:
+        """Nobody in this network namespace reaches it, and what was connected is cut off."""
+        rule = f"tcp dport {self.port} reject with tcp reset"
+        run("nft", f"add table inet away; add chain inet away out {{ type filter hook output priority 0; }}; "
+                   f"add rule inet away out {rule}")  # fmt: skip
+        try:
+            yield
+        finally:
+            run("nft", "delete table inet away")
 
 
 class _Server(ThreadingHTTPServer):

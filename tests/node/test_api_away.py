@@ -45,7 +45,7 @@ def test_without_it_add_is_refused_in_time_and_del_works_and_later_all_does(node
     there, other, late = know(node, node.sandbox()), know(node, node.sandbox()), node.sandbox()
     before = node.snapshot()
     there.add()
-    with node.without_api():
+    with node.api.unreachable():
         assert f"{other.namespace}/{other.pod}" in other.call("ADD").refused(11)
         assert other.links() == {}
         there.delete()

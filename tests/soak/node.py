@@ -7,8 +7,7 @@ import json
 import random
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +16,6 @@ from plurimus.adapters import netns
 from tests.interop.apiserver import ApiServer
 from tests.interop.multus import kubeconfig
 from tests.node.daemon import SHIM, Node
-from tests.node.snapshot import run
 
 NETWORKS = ("driver", "executable", "broken")
 _BROKEN = "if env['CNI_COMMAND'] == 'ADD':\n    print(json.dumps({'code': 50, 'msg': 'broken'}))\n    sys.exit(1)\n"
@@ -106,17 +104,6 @@ class SoakNode(Node):
     def kill_and_start(self) -> None:
         self.kill()
         self.start()
-
-    @contextmanager
-    def without_api(self) -> Iterator[None]:
-        """The API server cannot be reached, and what was connected is cut off."""
-        rule = f"tcp dport {self.api.port} reject with tcp reset"
-        run("nft", f"add table inet away; add chain inet away out {{ type filter hook output priority 0; }}; "
-                   f"add rule inet away out {rule}")  # fmt: skip
-        try:
-            yield
-        finally:
-            run("nft", "delete table inet away")
 
     def owes_nothing(self) -> bool:
         spool = self.state / ".spool"

@@ -86,7 +86,7 @@ class Befalling:
         if self._kills:
             self._node.kill_and_start()
         elif self._parts:
-            with self._node.without_api():
+            with self._node.api.unreachable():
                 time.sleep(0.5)
 
 

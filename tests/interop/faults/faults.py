@@ -78,14 +78,14 @@ def deleted_without_api(node: FaultNode) -> None:
     """DEL while the API server is away"""
     pod = node.four()
     assert node.runs(pod)
-    with node.without_api():
+    with node.api.unreachable():
         node.remove(pod)
 
 
 def added_without_api(node: FaultNode) -> None:
     """ADD while the API server is away"""
     pod = node.four()
-    with node.without_api():
+    with node.api.unreachable():
         node.runs(pod)
     node.remove(pod)
 

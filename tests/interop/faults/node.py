@@ -10,8 +10,7 @@ import contextlib
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -23,7 +22,6 @@ from tests.node.daemon import Node
 from tests.node.process import TOLD
 from tests.node.runtime import Answer, Sandbox
 from tests.node.scripts import PASS_ON
-from tests.node.snapshot import run
 
 OURS, MULTUS = "ours", "thick"
 """The candidates, by how a runtime reaches them."""
@@ -162,17 +160,6 @@ class FaultNode(SharedNode):
                 netns.delete(pod.netns)
                 return
         self.stuck += 1
-
-    @contextmanager
-    def without_api(self) -> Iterator[None]:
-        """The API server cannot be reached, and what was connected is cut off."""
-        rule = f"tcp dport {self.api.port} reject with tcp reset"
-        run("nft", f"add table inet away; add chain inet away out {{ type filter hook output priority 0; }}; "
-                   f"add rule inet away out {rule}")  # fmt: skip
-        try:
-            yield
-        finally:
-            run("nft", "delete table inet away")
 
     def befall(self, fault: Callable[[FaultNode], None]) -> Left:
         """What `fault` leaves."""
