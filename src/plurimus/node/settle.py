@@ -13,14 +13,12 @@ from pathlib import Path
 
 import structlog
 
-from plurimus.adapters import netns
-from plurimus.adapters.records import RecordFiles
-from plurimus.adapters.results import ResultFiles
 from plurimus.adapters.sandboxlocks import FileLocks
 from plurimus.cni import gojson, version
 from plurimus.cni.errors import PlurimusError
-from plurimus.core import record
 from plurimus.core.config import ConfigFile, DaemonConfig
+from plurimus.core.leaks import Namespace
+from plurimus.node import onrecord
 from plurimus.node.context import Request
 from plurimus.node.recovery import Debts
 from plurimus.node.request import Requests
@@ -46,8 +44,8 @@ async def settle(*, bin_dir: Path, cni_dir: Path, chroot: Path | None = None) ->
     requests.cni_dirs = {str(cni_dir)}
     await Debts(world.spool, requests, time.monotonic).pay()
     settled = []
-    for container_id in await RecordFiles(cni_dir).container_ids():
-        if not netns.is_gone(await _namespace_of(container_id, cni_dir)):
+    for container_id, each in sorted((await onrecord.sandboxes([str(cni_dir)], world)).items()):
+        if each.plan is None or each.namespace is not Namespace.GONE:
             continue
         env = {"CNI_COMMAND": "DEL", "CNI_CONTAINERID": container_id, "CNI_IFNAME": "eth0", "CNI_PATH": str(bin_dir)}
         try:
@@ -57,13 +55,3 @@ async def settle(*, bin_dir: Path, cni_dir: Path, chroot: Path | None = None) ->
         else:
             settled.append(container_id)
     return settled
-
-
-async def _namespace_of(container_id: str, cni_dir: Path) -> str:
-    """Where its network namespace was; empty where nobody knows."""
-    try:
-        plan = record.decode(await RecordFiles(cni_dir).load(container_id) or b"", container_id=container_id)
-    except ValueError:
-        return ""
-    entries = await ResultFiles(cni_dir / "results").entries(container_id)
-    return plan.netns or next((entry.netns for entry in entries if entry.netns), "")
