@@ -19,7 +19,7 @@ int ask(int words, char **word) {
     fprintf(stderr, "the path %s/multus.sock is too long for a socket\n", folder);
     return 1;
   }
-  if (exchange(socket_path, path, &nothing, 1000 * (seconds > 0 && seconds < 600 ? seconds : 10), &answer, &why) != 0) {
+  if (exchange(socket_path, path, &nothing, FOR_ALL, 1000 * (seconds > 0 && seconds < 600 ? seconds : 10), &answer, &why) != 0) {
     fprintf(stderr, "no daemon at %s: %s\n", socket_path, why);
     return 1;
   }

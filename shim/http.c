@@ -54,7 +54,6 @@ static int parse_head(char *data, size_t length, struct answer *answer, long lon
     if (!isdigit((unsigned char)data[i])) return -1;
   answer->status = (data[9] - '0') * 100 + (data[10] - '0') * 10 + data[11] - '0';
   answer->exit_code = -1;
-  answer->stays_open = 0;
   answer->body = blank + 4;
   answer->length = length - (size_t)(answer->body - data);
   *announced = -1;
@@ -67,8 +66,6 @@ static int parse_head(char *data, size_t length, struct answer *answer, long lon
       *announced = strtoll(value, NULL, 10);
     } else if (is_header(line, end, "Transfer-Encoding", &value)) {
       *chunked = end - value >= 7 && strncasecmp(value, "chunked", 7) == 0;
-    } else if (is_header(line, end, "Connection", &value)) {
-      answer->stays_open = end - value == 10 && strncasecmp(value, "keep-alive", 10) == 0;
     } else if (is_header(line, end, "Plurimus-Exit", &value)) {
       answer->exit_code = value < end && *value == '0' ? 0 : 1;
     }
@@ -98,19 +95,15 @@ static int is_whole(const struct text *raw) {
 
 /* ---- one exchange */
 
-/* A daemon that stands still blocks connecting and sending for wait_ms (0: for ever). */
-static void limit(int fd, long long wait_ms) {
-  struct timeval wait = {wait_ms / 1000, wait_ms % 1000 * 1000};
-  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
-}
-
-/* A connection to the socket at `path`, or -1 with errno. */
+/* A connection to the socket at `path`, or -1 with errno.  A daemon that stands still blocks connecting and sending for
+ * wait_ms (0: for ever). */
 static int connected(const char *path, long long wait_ms) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
+  struct timeval wait = {wait_ms / 1000, wait_ms % 1000 * 1000};
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
   memcpy(address.sun_path, path, strlen(path) + 1);
-  limit(fd, wait_ms);
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
   if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
   int reason = errno;
   close(fd);
@@ -128,8 +121,22 @@ static void send_all(int fd, const char *data, size_t length) {
   }
 }
 
-/* Read until the answer is whole or the connection ends, at `end` ms at the latest (0: no limit); NULL, or what went wrong. */
-static const char *receive_all(int fd, long long end, struct text *raw) {
+/* Take away what only says that an answer is to come (RFC 9110, section 15.2); whether any did. */
+static int drop_interim(struct text *raw) {
+  int any = 0;
+  while (raw->length > 9 && strncmp(raw->data, "HTTP/1.1 1", 10) == 0) {
+    char *blank = memmem(raw->data, raw->length, "\r\n\r\n", 4);
+    if (!blank) break;
+    raw->length -= (size_t)(blank + 4 - raw->data);
+    memmove(raw->data, blank + 4, raw->length);
+    any = 1;
+  }
+  return any;
+}
+
+/* Read until the answer is whole or the connection ends, at `end` ms at the latest (0: no limit); NULL, or what went wrong.
+ * `begun` says whether the daemon has the request, from when on a limit TO_BEGIN is none. */
+static const char *receive_all(int fd, enum wait wait, long long end, struct text *raw, int *begun) {
   char chunk[65536];
   for (;;) {
     struct pollfd readable = {.fd = fd, .events = POLLIN};
@@ -143,40 +150,33 @@ static const char *receive_all(int fd, long long end, struct text *raw) {
     if (n < 0) return strerror(errno);
     if (raw->length + (size_t)n > MOST_ANSWER) return "the answer is too long";
     text_add(raw, chunk, (size_t)n);
+    if (drop_interim(raw)) {
+      *begun = 1;
+      if (wait == TO_BEGIN) end = 0;
+    }
     if (is_whole(raw)) return NULL; /* the daemon closes when it has done what comes behind the answer */
   }
 }
 
-int exchange(const char *socket_path, const char *path, const struct text *body, long long wait_ms, struct answer *answer,
-             const char **why) {
-  static int open_fd = -1; /* left by the exchange before */
+int exchange(const char *socket_path, const char *path, const struct text *body, enum wait wait, long long wait_ms,
+             struct answer *answer, const char **why) {
   long long end = wait_ms ? now_ms() + wait_ms : 0;
   struct text head = {0};
-  int fd = open_fd;
-  open_fd = -1;
-  if (fd >= 0)
-    limit(fd, wait_ms);
-  else
-    fd = connected(socket_path, wait_ms);
+  int fd = connected(socket_path, wait_ms), begun = 0;
   answer->raw.length = 0;
   if (fd < 0) {
     *why = errno == EAGAIN ? "no answer in time" : strerror(errno);
-    return -1;
+    return AWAY;
   }
-  text_printf(&head, "POST %s HTTP/1.1\r\nHost: plurimus\r\nConnection: %s\r\nPlurimus-Shim: 1\r\n"
+  text_printf(&head, "POST %s HTTP/1.1\r\nHost: plurimus\r\nConnection: close\r\nPlurimus-Shim: 1\r\n%s"
               "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-              path, wait_ms ? "keep-alive" : "close", body->length);
+              path, wait == TO_BEGIN ? "Expect: 100-continue\r\n" : "", body->length);
   text_add(&head, body->data, body->length); /* in one piece, which wakes the daemon once */
   send_all(fd, head.data, head.length);
   free(head.data);
-  *why = receive_all(fd, end, &answer->raw);
-  int understood = !*why && parse_answer(answer->raw.data, answer->raw.length, answer) == 0;
-  if (understood && answer->stays_open)
-    open_fd = fd;
-  else
-    close(fd);
-  if (*why) return -1;
-  if (understood) return 0;
-  *why = answer->raw.length ? "its answer is cut off or no HTTP" : "it closed the connection";
-  return -1;
+  *why = receive_all(fd, wait, end, &answer->raw, &begun);
+  close(fd);
+  if (!*why && parse_answer(answer->raw.data, answer->raw.length, answer) == 0) return 0;
+  if (!*why) *why = answer->raw.length ? "its answer is cut off or no HTTP" : "it closed the connection";
+  return begun || answer->raw.length ? BROKE_OFF : AWAY;
 }

@@ -8,11 +8,10 @@
  *
  * Where the configuration has `program` there is no daemon: the shim becomes that program, for each request anew.
  *
- * CNI spec, "Execution protocol"; the HTTP bodies are those of Multus' daemon, with two headers of ours. */
+ * CNI spec, "Execution protocol"; the HTTP bodies are those of Multus' daemon, with two headers and a path of ours. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,6 +22,7 @@
 #include <unistd.h>
 
 #include "ask.h"
+#include "daemon.h"
 #include "http.h"
 #include "program.h"
 #include "result.h"
@@ -35,7 +35,7 @@
 extern char **environ;
 
 enum { VERSIONS = 1, BAD_ENVIRONMENT = 4, IO_FAILURE = 5, DECODING = 6, BAD_CONFIG = 7, TRY_AGAIN = 11, UNAVAILABLE = 50, INTERNAL = 999 };
-enum { MOST_STDIN = 16 << 20, MOST_QUOTED = 4096, PAUSE_MS = 50 };
+enum { MOST_STDIN = 16 << 20, MOST_QUOTED = 4096 };
 
 static struct text request;                       /* the body of POST /cni, and of a spooled DEL */
 static char socket_path[4200], spool_folder[4200]; /* from the configuration, each at most 4095 and a name */
@@ -100,43 +100,6 @@ static void build_request(const struct text *config) {
   text_printf(&request, "},\"config\":\"");
   text_add_base64(&request, config->data, config->length);
   text_printf(&request, "\"}");
-}
-
-/* ---- the daemon */
-
-/* Whether the daemon says yes at `path`; 404 is its own answer, from a daemon that lacks the path. */
-static int probe(const char *path, long long wait_ms, const char **why) {
-  static const struct text nothing;
-  static char status[32];
-  struct answer answer = {0};
-  int code = exchange(socket_path, path, &nothing, wait_ms, &answer, why) == 0 ? answer.status : 0;
-  if (code && code != 200) {
-    snprintf(status, sizeof status, "%s says %d", path, code);
-    *why = status;
-  }
-  free(answer.raw.data);
-  return code;
-}
-
-static int wait_until_ready(double seconds, const char **why) {
-  const char *path = "/readyz"; /* an older daemon of Multus only has /healthz */
-  const char *said = NULL;
-  long long end = now_ms() + (long long)(seconds * 1000);
-  for (;;) {
-    long long left = end - now_ms();
-    int code = probe(path, left > 1 ? left : 1, why);
-    if (code == 200) return 0;
-    if (code == 404 && strcmp(path, "/readyz") == 0) {
-      path = "/healthz";
-      continue;
-    }
-    if (code) said = *why;
-    if (now_ms() + PAUSE_MS >= end) {
-      if (!code && said && now_ms() >= end) *why = said; /* only our time is over: what it said before still holds */
-      return -1;
-    }
-    poll(NULL, 0, PAUSE_MS);
-  }
 }
 
 /* ---- a DEL without a daemon */
@@ -273,16 +236,15 @@ int main(int argc, char **argv) {
   configure(&config, &timeout);
   build_request(&config);
 
-  if (is_delete ? probe("/healthz", (long long)(timeout * 1000) + 1, &why) != 200 : wait_until_ready(timeout, &why) != 0) {
-    if (is_delete) spool_delete(&config);
+  long long end = now_ms() + (long long)(timeout * 1000);
+  int failed = ask_daemon(socket_path, &request, is_delete, end, &answer, &why);
+  if (failed && is_delete) spool_delete(&config);
+  if (failed == AWAY)
     fail(TRY_AGAIN, "the plurimus daemon is not ready at %s: %s (waited %g s); see the daemon's log on this node",
          socket_path, why, timeout);
-  }
-  if (exchange(socket_path, "/cni", &request, 0, &answer, &why) != 0) {
-    if (is_delete) spool_delete(&config);
+  if (failed)
     fail(TRY_AGAIN, "the plurimus daemon at %s broke off before it had answered: %s; see the daemon's log on this node",
          socket_path, why);
-  }
   if (answer.exit_code >= 0) print_and_exit(answer.body, answer.length, answer.exit_code);
   relay_multus(&answer, &config, !strcmp(verb, "ADD"));
 }

@@ -52,14 +52,14 @@ def test_our_shim_asks_for_readyz_and_takes_healthz_where_there_is_none(
     """F60, F62.  Spec section 12.3."""
     with Listening(tmp_path, *daemon) as listening:
         assert call("plurimus", verb, tmp_path) == (RESULT if verb == "ADD" else {})
-    assert listening.asked == [f"POST {path}" for path in (*probes, "/cni")]
+    assert listening.asked == [f"POST {path}" for path in ("/cni/now", *probes, "/cni")]
 
 
 def test_our_shim_deletes_also_while_the_daemon_is_shutting_down(tmp_path: Path) -> None:
     """F62: `/readyz` says no then."""
     with Listening(tmp_path, *OLD) as listening:
         assert call("plurimus", "DEL", tmp_path) == {}
-    assert listening.asked == ["POST /healthz", "POST /cni"]
+    assert listening.asked == ["POST /cni/now", "POST /healthz", "POST /cni"]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

@@ -29,8 +29,23 @@ def node(tmp_path: Path) -> Node:
 
 
 @pytest.fixture
-def daemon(node: Node) -> Iterator[FakeDaemon]:
+def ours(node: Node) -> Iterator[FakeDaemon]:
     """A daemon on the node; calls wait long for it, so a slow machine fails no test."""
     node.patience = PATIENCE / 2
     with FakeDaemon(node.sockets) as fake:
         yield fake
+
+
+@pytest.fixture
+def multus(node: Node) -> Iterator[FakeDaemon]:
+    """The same of Multus."""
+    node.patience = PATIENCE / 2
+    with FakeDaemon(node.sockets, ours=False) as fake:
+        yield fake
+
+
+@pytest.fixture(params=["ours", "multus"])
+def daemon(request: pytest.FixtureRequest) -> FakeDaemon:
+    """Either, for what is the same with both."""
+    fake: FakeDaemon = request.getfixturevalue(request.param)
+    return fake

@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any, Self
 
 Step = bytes | float
-"""Bytes to send, or seconds to let pass before the next step; the connection is closed after the last one.
-
-It is not behind an answer that says `Connection: keep-alive`: there the next request is waited for.
-"""
+"""Bytes to send, or seconds to let pass before the next step; the connection is closed after the last one."""
 
 FOREVER = 1e6
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 UNREAD = b""
 """As the first step: the body of the request is not read, so the connection ends with a reset."""
 
@@ -61,12 +59,17 @@ def plurimus(body: bytes, exit_code: int = 0) -> bytes:
 
 
 class FakeDaemon:
-    """Listens on `folder/multus.sock`; healthy, and answers `/cni` with an empty success, unless told otherwise."""
+    """Listens on `folder/multus.sock`; healthy, and answers `/cni` with an empty success, unless told otherwise.
 
-    def __init__(self, folder: Path) -> None:
+    One of `ours` says at once that it has the request, unless it is not to `tell`; Multus' own lacks that path, which
+    is not written down.
+    """
+
+    def __init__(self, folder: Path, *, ours: bool = True) -> None:
         self.folder = folder
+        self.tell = True
         self.asked: list[Asked] = []
-        self.connections = 0
+        self._ours = ours
         self._answers: dict[str, list[Sequence[Step]]] = {
             "/readyz": [(http(200),)],
             "/healthz": [(http(200),)],
@@ -92,7 +95,7 @@ class FakeDaemon:
     @property
     def cni(self) -> Asked:
         """The one request for `/cni`."""
-        (asked,) = [asked for asked in self.asked if asked.path == "/cni"]
+        (asked,) = [asked for asked in self.asked if asked.path.startswith("/cni")]
         return asked
 
     def __enter__(self) -> Self:
@@ -119,28 +122,32 @@ class FakeDaemon:
         while not self._stop.is_set():
             with contextlib.suppress(OSError):
                 connection, _ = self._listener.accept()
-                self.connections += 1
                 self._start(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            while self._answer(connection):
-                pass
+            self._answer(connection)
 
-    def _answer(self, connection: socket.socket) -> bool:
-        """Take one request; whether another may follow."""
+    def _answer(self, connection: socket.socket) -> None:
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             byte = connection.recv(1)
             if not byte:
-                return False
+                return
             head += byte
         request, *lines = head.decode().splitlines()[:-1]
         method, path, version = request.split()
         assert version == "HTTP/1.1"
         headers = dict(line.split(": ", 1) for line in lines)
-        queue = self._answers[path]
+        at_once = path == "/cni/now"
+        assert at_once == (headers.get("Expect") == "100-continue")
+        if at_once and not self._ours:
+            connection.sendall(http(404, b"404 page not found\n"))
+            return
+        queue = self._answers["/cni" if at_once else path]
         steps = queue.pop(0) if len(queue) > 1 else queue[0]
+        if at_once and self.tell:
+            connection.sendall(CONTINUE)
         body = b"" if steps[:1] == (UNREAD,) else _body(connection, headers)
         self.asked.append(Asked(method, path, headers, body))
         for step in steps:
@@ -148,7 +155,6 @@ class FakeDaemon:
                 self._stop.wait(step)
             else:
                 connection.sendall(step)
-        return any(isinstance(step, bytes) and b"\r\nConnection: keep-alive\r\n" in step for step in steps)
 
 
 def _body(connection: socket.socket, headers: dict[str, str]) -> bytes:

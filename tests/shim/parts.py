@@ -19,7 +19,7 @@ class _Text(ctypes.Structure):
 
 
 class _Answer(ctypes.Structure):
-    _fields_ = [("status", c_int), ("exit_code", c_int), ("stays_open", c_int),
+    _fields_ = [("status", c_int), ("exit_code", c_int),
                 ("body", c_void_p), ("length", c_size_t), ("raw", _Text)]  # fmt: skip
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 from collections.abc import Iterator, Sequence
 
 import pytest
 
-from .fake import FOREVER, UNREAD, FakeDaemon, Step, http, plurimus
+from .fake import CONTINUE, FOREVER, UNREAD, FakeDaemon, Step, http, plurimus
 from .runtime import PATIENCE, Node
 
 WAITING = ("ADD", "CHECK", "STATUS", "GC")
@@ -89,56 +90,67 @@ def test_a_daemon_that_stands_still_counts_as_away(node: Node) -> None:
     assert set(node.spooled()) == {"sandbox1-eth0.json"}
 
 
-@pytest.mark.parametrize(
-    "steps",
-    [
-        pytest.param((FOREVER,), id="silent"),
-        pytest.param((b"HTTP/1.1 200 OK\r\n", FOREVER), id="stops-in-the-headers"),
-        pytest.param(tuple(step for byte in http(200) * 100 for step in (b"%c" % byte, 0.02)), id="drips"),
-    ],
-)
-def test_a_daemon_that_does_not_finish_its_answer_is_not_ready(
-    node: Node, daemon: FakeDaemon, steps: Sequence[Step]
-) -> None:
-    """S38: the limit is for all attempts together, however slowly bytes come."""
+def test_a_daemon_that_does_not_say_that_it_has_the_request_counts_as_away(node: Node, ours: FakeDaemon) -> None:
+    """S38: it stands still, and what it will find once it goes on is that nobody waits."""
     node.patience = 0.3
-    daemon.answers("/readyz", *steps).answers("/healthz", *steps)
-    assert "no answer in time" in node.call("ADD").refused(11)
+    ours.tell = False
+    ours.answers("/cni", FOREVER)
+    assert "not ready" in (message := node.call("ADD").refused(11))
+    assert "no answer in time" in message
     assert node.call("DEL").printed() == b""
-    assert "/cni" not in daemon.paths()
     assert set(node.spooled()) == {"sandbox1-eth0.json"}
 
 
+def test_one_that_has_said_so_may_take_as_long_as_it_needs(node: Node, ours: FakeDaemon) -> None:
+    """The runtime's patience is what ends it."""
+    node.patience = 0.3
+    ours.answers("/cni", 1.5, WHOLE)
+    assert json.loads(node.call("ADD").printed()) == {"cniVersion": "1.0.0"}
+
+
+@pytest.mark.parametrize(
+    "interim", [b"", CONTINUE, b"HTTP/1.1 102 Processing\r\nA: b\r\n\r\n"], ids=["none", "another", "other"]
+)
+def test_whatever_comes_before_an_answer_is_passed_over(node: Node, ours: FakeDaemon, interim: bytes) -> None:
+    """RFC 9110, section 15.2."""
+    ours.answers("/cni", *(b"%c" % byte for byte in interim + WHOLE))
+    assert json.loads(node.call("ADD").printed()) == {"cniVersion": "1.0.0"}
+
+
 @pytest.mark.parametrize("verb", WAITING)
-def test_a_daemon_that_is_not_ready_is_waited_for(node: Node, daemon: FakeDaemon, verb: str) -> None:
-    """F62: 500 is the answer of a daemon that stops, or has not started."""
-    daemon.first_answers("/readyz", http(500, b"shutting down\n"), times=3)
+def test_a_daemon_that_ends_is_waited_for(node: Node, ours: FakeDaemon, verb: str) -> None:
+    """F62: for the one that comes behind it."""
+    ours.first_answers("/cni", http(503, b"shutting down\n"), times=3)
     node.call(verb).printed()
-    assert daemon.paths() == [*["/readyz"] * 4, "/cni"]
+    assert ours.paths() == ["/cni/now"] * 4
 
 
-def test_a_daemon_that_never_is_ready_is_given_up(node: Node, daemon: FakeDaemon) -> None:
+@pytest.mark.parametrize("steps", [(), (UNREAD,)], ids=["closes", "closes-at-once"])
+def test_so_is_one_that_closes_and_has_not_said_that_it_has_the_request(
+    node: Node, ours: FakeDaemon, steps: Sequence[Step]
+) -> None:
+    """S38: as one does that ends while connections wait for it."""
+    ours.tell = False
+    ours.first_answers("/cni", *steps, times=2)
+    node.call("ADD").printed()
+    assert ours.paths() == ["/cni/now"] * 3
+
+
+def test_a_daemon_that_only_ends_is_given_up(node: Node, ours: FakeDaemon) -> None:
     """F62, S38: the reason is in the message."""
     node.patience = 5.0  # seconds; a busy machine gets an answer within them
-    daemon.answers("/readyz", http(500))
-    assert "/readyz says 500" in node.call("ADD").refused(11)
-    assert set(daemon.paths()) == {"/readyz"}
+    ours.answers("/cni", http(503))
+    assert "it is ending" in node.call("ADD").refused(11)
 
 
-def test_what_the_daemon_said_is_told_even_where_time_ends_in_the_middle_of_the_next_attempt(
-    node: Node, daemon: FakeDaemon
+def test_that_it_ends_is_told_even_where_time_is_over_in_the_middle_of_the_next_attempt(
+    node: Node, ours: FakeDaemon
 ) -> None:
     """S38: that time was up says nothing about why."""
-    node.patience = 5.0  # seconds; a busy machine gets the first answer within them
-    daemon.answers("/readyz", FOREVER).first_answers("/readyz", http(500))
-    assert "/readyz says 500" in node.call("ADD").refused(11)
-
-
-def test_an_older_daemon_without_readyz_is_asked_for_life(node: Node, daemon: FakeDaemon) -> None:
-    """F62; spec section 7.3: Multus up to 4.3.0 knows only /healthz."""
-    daemon.answers("/readyz", http(404, b"404 page not found\n")).first_answers("/healthz", http(500))
-    node.call("ADD").printed()
-    assert daemon.paths() == ["/readyz", "/healthz", "/healthz", "/cni"]
+    node.patience = 5.0
+    ours.tell = False
+    ours.answers("/cni", FOREVER).first_answers("/cni", http(503))
+    assert "it is ending" in node.call("ADD").refused(11)
 
 
 def test_a_daemon_that_starts_meanwhile_is_found(node: Node) -> None:
@@ -154,16 +166,6 @@ def test_a_daemon_that_starts_meanwhile_is_found(node: Node) -> None:
 
 
 @pytest.mark.parametrize("steps", NO_ANSWER)
-def test_a_probe_without_an_answer_is_no_daemon(node: Node, daemon: FakeDaemon, steps: Sequence[Step]) -> None:
-    """S38, S5."""
-    node.patience = 0.1
-    daemon.answers("/readyz", *steps).answers("/healthz", *steps)
-    assert "not ready" in node.call("ADD").refused(11)
-    assert node.call("DEL").printed() == b""
-    assert set(node.spooled()) == {"sandbox1-eth0.json"}
-
-
-@pytest.mark.parametrize("steps", NO_ANSWER)
 def test_a_daemon_that_dies_half_way_fails_add_and_leaves_del_spooled(
     node: Node, daemon: FakeDaemon, steps: Sequence[Step]
 ) -> None:
@@ -175,19 +177,9 @@ def test_a_daemon_that_dies_half_way_fails_add_and_leaves_del_spooled(
     assert set(node.spooled()) == {"sandbox1-eth0.json"}
 
 
-def test_a_daemon_that_ends_the_connection_behind_its_probe_has_broken_off(node: Node, daemon: FakeDaemon) -> None:
-    """S5: it was ready, and it may have read the request."""
-    kept = http(200, Connection="keep-alive")
-    daemon.answers("/readyz", kept).answers("/healthz", kept).answers("/cni", UNREAD)
-    assert "broke off before it had answered" in node.call("ADD").refused(11)
-    assert node.call("DEL").printed() == b""
-    assert (daemon.paths(), daemon.connections) == (["/readyz", "/cni", "/healthz", "/cni"], 2)
-    assert set(node.spooled()) == {"sandbox1-eth0.json"}
-
-
 @pytest.mark.parametrize("value", ["0.2", None, -1, [1], True, {}])
-def test_a_time_limit_that_is_no_number_is_the_usual_one(node: Node, daemon: FakeDaemon, value: object) -> None:
+def test_a_time_limit_that_is_no_number_is_the_usual_one(node: Node, ours: FakeDaemon, value: object) -> None:
     """S38."""
-    daemon.first_answers("/readyz", http(500))
+    ours.first_answers("/cni", http(503))
     node.call("ADD", node.conf() | {"daemonTimeout": value}).printed()
-    assert daemon.paths() == ["/readyz", "/readyz", "/cni"]
+    assert ours.paths() == ["/cni/now"] * 2

@@ -28,22 +28,29 @@ def is_silent(text: str, stdin: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "steps"),
+    "steps",
     [
-        pytest.param("/readyz", (http(500),), id="not-ready"),
-        pytest.param("/readyz", (b"garbage",), id="no-http"),
-        pytest.param("/cni", (), id="closed"),
-        pytest.param("/cni", (CUT_OFF,), id="cut-off"),
-        pytest.param("/cni", (http(200, b"{}"),), id="no-result"),
-        pytest.param("/cni", (http(200, b'{"Result": {}}'),), id="unknown-version"),
-        pytest.param("/cni", (http(400, b"plain text\n"),), id="plain-text"),
-        pytest.param("/cni", (http(404),), id="not-found"),
+        pytest.param((), id="closed"),
+        pytest.param((CUT_OFF,), id="cut-off"),
+        pytest.param((http(200, b"{}"),), id="no-result"),
+        pytest.param((http(200, b'{"Result": {}}'),), id="unknown-version"),
+        pytest.param((http(400, b"plain text\n"),), id="plain-text"),
+        pytest.param((http(404),), id="not-found"),
+        pytest.param((http(503),), id="ends"),
     ],
 )
-def test_an_error_about_the_daemon_is_silent(node: Node, daemon: FakeDaemon, path: str, steps: Sequence[Step]) -> None:
+def test_an_error_about_the_daemon_is_silent(node: Node, daemon: FakeDaemon, steps: Sequence[Step]) -> None:
     """S46: Multus' own shim adds all of standard input to such errors, which become events that anybody reads."""
-    daemon.answers(path, *steps)
+    daemon.answers("/cni", *steps)
     conf = node.conf(kubeconfig=SECRET, delegates=[{"password": SECRET}], cniVersion="9", daemonTimeout=0.2)
+    is_silent(shown(node.call("ADD", conf)), json.dumps(conf).encode())
+
+
+@pytest.mark.parametrize("steps", [(http(500),), (b"garbage",)], ids=["not-ready", "no-http"])
+def test_so_is_one_about_a_daemon_that_is_not_ready(node: Node, multus: FakeDaemon, steps: Sequence[Step]) -> None:
+    """S46."""
+    multus.answers("/readyz", *steps)
+    conf = node.conf(kubeconfig=SECRET, daemonTimeout=0.2)
     is_silent(shown(node.call("ADD", conf)), json.dumps(conf).encode())
 
 

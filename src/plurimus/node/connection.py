@@ -1,7 +1,7 @@
-"""HTTP/1.1 as a server on one connection: requests that are whole go to a handler, one after the other.
+"""HTTP/1.1 as a server on one connection: a request that is whole goes to a handler, and its answer is the last word.
 
 Everything has its bound: the length of a head (h11's) and of a body, the time a request takes to come and an answer
-to go, and the silence before a first and between two requests.
+to go.
 
 RFC 9110, RFC 9112; spec section 7.1.
 """
@@ -23,8 +23,8 @@ from plurimus.node.message import MOST_BODY, Answer, text
 
 _UNDER_WAY = 30.0
 """Seconds for one request to come, and for one answer to go."""
-_SILENCE = 5.0
-"""Seconds that may pass between a shim's probe and its request."""
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+"""To who asks for it (RFC 9110, section 10.1.1): the request has come to somebody who reads it."""
 _log = structlog.get_logger(__name__)
 
 
@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
         if self._serving is None:
             self._advance()
         else:
-            self._transport.pause_reading()  # the next request has its turn behind this one's answer
+            self._transport.pause_reading()  # what comes behind a request is not for us, and not to pile up
 
     def eof_received(self) -> bool:
         self._http.receive_data(b"")
@@ -132,7 +132,11 @@ class Connection(asyncio.Protocol):
         if isinstance(event, h11.Request):
             self._head, self._body, self._length = event, bytearray(), 0
             self._within(self._under_way)
-            return not self._for_root or self._is_root()
+            if self._for_root and not self._is_root():
+                return False
+            if self._http.they_are_waiting_for_100_continue:
+                self._transport.write(_CONTINUE)
+            return True
         if isinstance(event, h11.Data):
             self._length += len(event.data)
             if self._length > self._most_body:
@@ -145,8 +149,6 @@ class Connection(asyncio.Protocol):
             self._serving = asyncio.get_running_loop().create_task(self._serve())
         elif isinstance(event, h11.ConnectionClosed):
             self._transport.close()
-        elif self._http.they_are_waiting_for_100_continue:
-            self._transport.write(self._http.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
         return False
 
     def _is_root(self) -> bool:
@@ -166,6 +168,8 @@ class Connection(asyncio.Protocol):
         path = head.target.partition(b"?")[0].decode("ascii")
         try:
             self._asked = Asked(head.method.decode("ascii"), path, dict(head.headers), body)
+            if self._has_closed():
+                self._leave()
             answer = await self._handle(self._asked)
         except BaseException:
             self._transport.abort()  # no answer is better than a wrong one
@@ -174,26 +178,18 @@ class Connection(asyncio.Protocol):
         self._answer(answer)
 
     def _answer(self, answer: Answer) -> None:
-        """Send it; then close, or wait for the next request where `answer` allows one."""
+        """Send it and close: the client is told so, lest it sends another request there."""
         if self._transport.is_closing():
             return
-        keep = answer.keep
-        headers = [*answer.headers.items(), ("Content-Length", str(len(answer.body)))]
-        headers.append(("Connection", "keep-alive" if keep else "close"))
+        headers = [*answer.headers.items(), ("Content-Length", str(len(answer.body))), ("Connection", "close")]
         pieces = [self._http.send(h11.Response(status_code=answer.status, headers=headers))]
         if answer.body and not (self._head and self._head.method == b"HEAD"):
             pieces.append(self._http.send(h11.Data(data=answer.body)))
         pieces.append(self._http.send(h11.EndOfMessage()))
         self._transport.write(b"".join(piece for piece in pieces if piece))
         self._head = None
-        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
-            self._http.start_next_cycle()
-            self._within(_SILENCE)
-            self._transport.resume_reading()
-            self._advance()
-        else:
-            self._within(self._under_way)
-            self._transport.close()
+        self._within(self._under_way)
+        self._transport.close()
 
     def _within(self, seconds: float) -> None:
         """End the connection where nothing of what is waited for has come in time."""

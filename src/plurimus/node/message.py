@@ -30,12 +30,11 @@ _JSON = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is sent back; `keep` says that another request may come on the same connection."""
+    """What is sent back."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
-    keep: bool = False
 
 
 class InterfaceAttributes(msgspec.Struct, frozen=True, rename="kebab"):
@@ -66,6 +65,14 @@ def decode(body: bytes | None) -> tuple[Request, InterfaceAttributes]:
     except (ValueError, binascii.Error) as error:
         raise RequestError(f"the request body is malformed: {error}", code=Code.DECODING_FAILURE) from error
     return Request(parsed.env, stdin), parsed.interface_attributes or InterfaceAttributes()
+
+
+def is_delete(body: bytes | None) -> bool:
+    """Whether a request body is that of a DEL."""
+    try:
+        return decode(body)[0].env.get("CNI_COMMAND") == "DEL"
+    except RequestError:
+        return False
 
 
 def spooled(request: Request, spool: Spool) -> Request:

@@ -9,7 +9,6 @@ import asyncio
 import functools
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -30,11 +29,14 @@ _LAST_WORDS = 2.0
 _LOOK = 0.005
 """Seconds until it is looked again whether it has gone."""
 _OURS = message.OUR_SHIM.lower().encode()
+_AT_ONCE = "/cni/now"
+"""What our shim asks instead of a probe and `/cni`: it is told at once that its request has come, or is not begun."""
 _PROBES = ("/healthz", "/readyz")
 _STATUS = "/status"
 _SWEEP = "/gc"
 _PATHS = {
     "/cni": ("POST",),
+    _AT_ONCE: ("POST",),
     "/delegate": ("POST",),
     _STATUS: ("GET", "HEAD"),
     _SWEEP: ("POST",),
@@ -112,16 +114,10 @@ class Server:
             await asyncio.wait(self._running)
 
     async def _serve(self, asked: Asked) -> Answer:
-        """Answer one request.  Its connection is closed behind it, and the client told so, lest it sends another there.
-
-        Only our shim may: its request comes behind its probe.
-        """
         answer = await self._respond(asked)
         handler = asked.path if asked.path in _PATHS else "NotFound"
         method = asked.method.lower() if asked.method in ("GET", "HEAD", "POST") else "unknown"
         measured.MULTUS_REQUESTS.add(handler, str(answer.status), method)
-        if _OURS in asked.headers and asked.path in _PROBES and answer.status == 200:
-            return replace(answer, keep=True)
         return answer
 
     async def _respond(self, asked: Asked) -> Answer:
@@ -130,8 +126,8 @@ class Server:
             return message.text(404, "no such path\n")
         if asked.method not in methods:
             return message.text(405, "no such method\n", Allow=", ".join(methods))
-        if asked.path == "/cni":
-            return await self._answer(asked, lambda request, _: self._requests.handle(request))
+        if asked.path in ("/cni", _AT_ONCE):
+            return await self._carried_out(asked)
         if asked.path == "/delegate":
             return await self._answer(asked, functools.partial(hotplug.handle, self._requests))
         if asked.path == _STATUS:
@@ -146,6 +142,13 @@ class Server:
         if asked.path == "/readyz" and self._stopping:
             return message.text(500, "shutting down\n")
         return Answer()
+
+    async def _carried_out(self, asked: Asked) -> Answer:
+        """Answer a CNI request; what asks to be begun at once is not begun where that would be in vain."""
+        in_vain = asked.path == _AT_ONCE and (self._stopping or asked.gone.done())
+        if in_vain and not message.is_delete(asked.body):
+            return message.text(503, "shutting down\n")
+        return await self._answer(asked, lambda request, _: self._requests.handle(request))
 
     async def _swept(self, asked: Asked) -> Answer:
         """Sweep now; a daemon that ends does not wait for it, and nothing is lost then."""
@@ -163,7 +166,7 @@ class Server:
         assert task is not None
         self._running.add(task)
         try:
-            with accounted(asked.path) as account:
+            with accounted("/cni" if asked.path == _AT_ONCE else asked.path) as account:
                 request, attributes = message.decode(asked.body)
                 account.about(request.env)
                 if account.verb in _NOT_WITHOUT:

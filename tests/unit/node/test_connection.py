@@ -36,7 +36,7 @@ class Client:
             await self.go_on.wait()
         if asked.path == "/bug":
             raise ZeroDivisionError
-        return Answer(200, b"done", {"X": "y"}, keep=asked.path == "/probe")
+        return Answer(200, b"done", {"X": "y"})
 
     async def served(self) -> asyncio.Task[None]:
         """What serves a request that waits, which it now has sent."""
@@ -105,14 +105,15 @@ async def test_a_chunked_body_and_a_query() -> None:
     assert [(asked.path, asked.body) for asked in client.asked] == [("/cni", b"hello")]
 
 
-async def test_a_second_request_has_its_turn_behind_the_first_ones_answer() -> None:
+async def test_a_second_request_is_not_served() -> None:
+    """The first one's answer says that the connection ends."""
     async with connected() as client:
-        client.writer.write(PROBE + PROBE.replace(b"/probe", b"/wait") + PROBE)
-        assert (await client.answer())[1][b"connection"] == b"keep-alive"
+        client.writer.write(PROBE.replace(b"/probe", b"/wait") + PROBE)
+        client.writer.write(PROBE)
         client.go_on.set()
         assert (await client.answer())[1][b"connection"] == b"close"
         assert await client.rest() == b""
-    assert [asked.path for asked in client.asked] == ["/probe", "/wait"]
+    assert [asked.path for asked in client.asked] == ["/wait"]
 
 
 async def test_who_wants_to_be_told_to_go_on_is_told() -> None:
@@ -125,13 +126,21 @@ async def test_who_wants_to_be_told_to_go_on_is_told() -> None:
         assert (await client.answer())[0] == 200
 
 
+async def test_so_is_who_has_sent_all_at_once() -> None:
+    """By that the shim knows that somebody has its request, however long the answer takes."""
+    async with connected() as client:
+        client.writer.write(POST.replace(b"/cni", b"/wait").replace(b"Host", b"Expect: 100-continue\r\nHost"))
+        assert (await client.answer())[0] == 100
+        client.go_on.set()
+        assert (await client.answer())[0] == 200
+
+
 async def test_a_head_alone_has_no_body() -> None:
     async with connected() as client:
         client.writer.write(PROBE.replace(b"GET", b"HEAD"))
         status, headers, _ = await client.answer(body=False)
         assert (status, headers[b"content-length"]) == (200, b"4")
-        client.writer.write(PROBE)
-        assert (await client.answer())[2] == b"done"
+        assert await client.rest() == b""
 
 
 async def test_who_has_said_all_may_still_listen() -> None:
@@ -227,6 +236,18 @@ async def test_a_handler_is_told_that_its_client_has_gone_and_may_go_on() -> Non
         await client.asked[0].gone
         client.go_on.set()
         await serving
+
+
+async def test_a_client_that_has_gone_before_its_request_is_begun_is_known_to_have() -> None:
+    """As a shim has that waited for a daemon which stood still."""
+    async with connected() as client:
+        client.writer.write(POST)
+        client.writer.transport.abort()
+        while not client.asked:
+            await asyncio.sleep(0)
+        assert client.asked[0].gone.done()
+        while client.there:
+            await asyncio.sleep(0)
 
 
 async def test_a_client_that_still_listens_has_not_gone() -> None:

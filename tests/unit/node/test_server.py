@@ -67,11 +67,12 @@ async def serving(folder: Path, *, draining: float = 30, **config: Any) -> Async
             listener.close()
 
 
-async def test_our_shim_gets_what_it_prints(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", ["/cni", "/cni/now"])
+async def test_our_shim_gets_what_it_prints(path: str, tmp_path: Path) -> None:
     """F60: in the version the runtime asked in, with the exit code in a header."""
     async with serving(tmp_path) as served:
         served.node.netconf["cniVersion"] = "0.4.0"
-        status, body, code = await served.post("/cni", ours=True)
+        status, body, code = await served.post(path, ours=True)
     assert (status, code) == (200, "0")
     assert body.startswith(b'{\n    "cniVersion": "0.4.0",\n')
     assert json.loads(body)["ips"] == [{"version": "4", "interface": 0, "address": "10.0.0.1/24"}]
@@ -87,14 +88,14 @@ async def test_the_shim_of_multus_gets_a_result_of_1_1_0(tmp_path: Path) -> None
     assert json.loads(body)["Result"]["cniVersion"] == "1.1.0"
 
 
-@pytest.mark.parametrize("ours", [True, False])
+@pytest.mark.parametrize(("path", "ours"), [("/cni", True), ("/cni/now", True), ("/cni", False)])
 @pytest.mark.parametrize("verb", ["DEL", "CHECK", "STATUS", "GC"])
-async def test_the_other_verbs_answer_nothing(verb: str, ours: bool, tmp_path: Path) -> None:
+async def test_the_other_verbs_answer_nothing(verb: str, path: str, ours: bool, tmp_path: Path) -> None:
     """F60."""
     async with serving(tmp_path) as served:
         await served.post("/cni")
         keep = {"cni.dev/valid-attachments": []}
-        answer = await served.post("/cni", verb, ours=ours, config=served.node.netconf | keep)
+        answer = await served.post(path, verb, ours=ours, config=served.node.netconf | keep)
     assert answer == (200, b"", "0" if ours else None)
 
 
@@ -184,14 +185,22 @@ async def test_the_client_is_told_that_the_connection_ends(path: str, tmp_path: 
         assert answer.headers["Connection"] == "close"
 
 
-async def test_our_shim_may_send_its_request_behind_its_probe(tmp_path: Path) -> None:
-    """F62: on the same connection."""
-    headers = {OUR_SHIM: "1"}
+async def test_a_daemon_that_ends_begins_nothing_but_a_del(tmp_path: Path) -> None:
+    """F62, S39: our shim waits for the next daemon, and nobody sends a DEL again."""
     async with serving(tmp_path) as served:
-        for path in ("/healthz", "/readyz"):
-            async with served.client.post(f"http://plurimus{path}", headers=headers) as answer:
-                assert (answer.status, answer.headers["Connection"]) == (200, "keep-alive")
-        assert (await served.post("/cni", ours=True))[0] == 200
+        held = served.node.plugins.hold("ADD")
+        running = asyncio.create_task(served.post("/cni/now", ours=True))
+        await held.reached.wait()
+        ending = asyncio.create_task(served.server.stop())
+        while await served.ask("GET", "/readyz") == 200:
+            await asyncio.sleep(0)
+        other = {"container": "other", "netns": "/run/netns/other"}
+        for verb in ("ADD", "CHECK", "STATUS", "GC"):
+            assert (await served.post("/cni/now", verb, ours=True, env=other))[::2] == (503, None)
+        assert (await served.post("/cni/now", "DEL", ours=True, env=other))[::2] == (200, "0")
+        held.open()
+        assert (await running)[0] == 200
+        await ending
 
 
 async def test_only_so_many_requests_run_at_a_time(tmp_path: Path) -> None:
