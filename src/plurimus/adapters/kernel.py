@@ -26,8 +26,8 @@ _SO_NETNS_COOKIE = 71
 class NamespaceKernel:
     """Every call is one visit to the namespace, made by a thread so that the loop goes on."""
 
-    async def interfaces(self, path: str) -> set[str]:
-        return await in_thread(lambda: netns.visit(path, _interfaces))
+    async def look(self, path: str) -> tuple[str, set[str]]:
+        return await in_thread(lambda: netns.visit(path, lambda: (_cookie(), _interfaces())))
 
     async def change_default_routes(self, path: str, changes: Mapping[str, Sequence[RouteChange]]) -> None:
         def change() -> None:

@@ -235,8 +235,8 @@ class ConfDir(Protocol):
 class Kernel(Protocol):
     """What Plurimus itself asks of the kernel inside a pod's namespace."""
 
-    async def interfaces(self, netns: str) -> Collection[str]:
-        """The names of the interfaces in the namespace at path `netns`."""
+    async def look(self, netns: str) -> tuple[str, Collection[str]]:
+        """The cookie of the namespace at path `netns`, and the names of its interfaces."""
 
     async def change_default_routes(self, netns: str, changes: Mapping[str, Sequence[RouteChange]]) -> None:
         """Carry out the changes, by interface name; new routes are in place before old ones go."""

@@ -93,7 +93,8 @@ async def _plan(context: Context, delegate: Delegate) -> Plan:
 
 
 async def _add(requests: Requests, context: Context, known: Plan, wanted: Plan) -> Result:
-    context.attacher.refuse_impossible(wanted, await context.world.kernel.interfaces(wanted.netns))
+    _, there = await context.world.kernel.look(wanted.netns)
+    context.attacher.refuse_impossible(wanted, there)
     with step("record"):
         async with requests.locks.recording():
             await context.attacher.remember(replace(known, attachments=known.attachments + wanted.attachments))

@@ -160,19 +160,18 @@ class Requests:
     async def _made(self, context: Context, plan: Plan, pod: Pod | None, turn: Turn) -> Result:
         """Carry out the plan of an ADD; its `turn` ends with what needs memory."""
         left = await recall.plan_of(context.env, context.netconf, context.world)
+        with step("look"):
+            cookie, there = await context.world.kernel.look(context.env.netns)
+        # what lives in the sandbox stays: an ADD to it is refused before anything is undone
+        context.attacher.refuse_impossible(plan, there)
         if left is not None:
-            # what lives in the sandbox stays: an ADD to it is refused before anything is undone
-            context.attacher.refuse_impossible(plan, await context.world.kernel.interfaces(context.env.netns))
             await self._undo_leftovers(context, left)
         context.spool.forget(context.env.container_id, context.env.ifname)
-        plan = replace(plan, cookie=await context.world.kernel.cookie(context.env.netns))
+        plan = replace(plan, cookie=cookie)
         try:
             with step("record"):
                 async with self.locks.recording():
-                    taken, _ = await both(
-                        context.world.kernel.interfaces(context.env.netns), context.attacher.remember(plan)
-                    )
-            context.attacher.refuse_impossible(plan, taken)
+                    await context.attacher.remember(plan)
             made = await context.attacher.attach(plan)
             turn.give_back()
             results = await context.attacher.settle_routes(plan, made)

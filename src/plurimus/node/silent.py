@@ -46,7 +46,7 @@ async def _attached(
     plan: Plan, recorded: OnRecord, no_links: set[tuple[str, str]], world: World
 ) -> dict[str, Attached]:
     try:
-        there = set(await world.kernel.interfaces(recorded.netns))
+        _, there = await world.kernel.look(recorded.netns)
     except PlurimusError:  # the pod ended just now
         return {}
     return {

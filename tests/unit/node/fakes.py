@@ -193,8 +193,9 @@ class FakeKernel:
         self.delete_error: PlurimusError | None = None
         self.deleted: list[Mapping[str, str]] = []
 
-    async def interfaces(self, netns: str) -> set[str]:
-        return self.taken | {ifname for _, place, ifname in self._plugins.attached if place == netns}
+    async def look(self, netns: str) -> tuple[str, set[str]]:
+        there = {ifname for _, place, ifname in self._plugins.attached if place == netns}
+        return await self.cookie(netns), self.taken | there
 
     async def change_default_routes(self, netns: str, changes: Mapping[str, Sequence[RouteChange]]) -> None:
         if self.error is not None:

@@ -17,8 +17,8 @@ from plurimus.node.accounts import accounted
 from .test_server import Served, serving
 
 ADDED = {
-    "admit", "find_pod", "look_up", "plan", "read_record", "record", "attach_default", "attach_others", "tell_rdma",
-    "publish", "cache",
+    "admit", "find_pod", "look_up", "plan", "read_record", "look", "record", "attach_default", "attach_others",
+    "tell_rdma", "publish", "cache",
 }  # fmt: skip
 POD = "default/pod/uid-1"
 

@@ -53,7 +53,7 @@ async def test_an_add_is_undone(endpoint: str, tmp_path: Path) -> None:
 
 
 async def test_an_add_that_waits_for_its_turn_never_begins(tmp_path: Path) -> None:
-    async with serving(tmp_path, limit=1) as served:
+    async with serving(tmp_path, connectionLimit=1) as served:
         other = {"container": "other", "netns": "/run/netns/other"}
         held = served.node.plugins.hold("ADD")
         first = asyncio.create_task(served.post("/cni", env=other))
