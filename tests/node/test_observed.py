@@ -13,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import plurimus
+from plurimus.adapters import netns
 from tests.collector import Collector, attributes, collecting
 
 from . import scripts
@@ -56,6 +57,14 @@ def _told(node: Daemon | ThinNode) -> list[list[str | None]]:
     return [json.loads(line) for line in (node.folder / "told").read_text().splitlines()]
 
 
+def _is_one_trace(collector: Collector) -> None:
+    """All spans there are belong to requests of the runtime's trace."""
+    known = {span.span_id for span in collector.spans}
+    assert [(span.name, span.trace_id.hex()) for span in collector.spans if span.trace_id.hex() != TRACE] == []
+    assert {span.name for span in collector.spans if span.parent_span_id not in known} == {"ADD", "DEL"}
+    assert {span.parent_span_id.hex() for span in collector.spans if span.parent_span_id not in known} == {SPAN}
+
+
 def _calls(sandbox: Sandbox, *verbs: str) -> None:
     """Calls of a runtime that traces."""
     for verb in verbs:
@@ -92,9 +101,9 @@ def test_a_trace_goes_from_the_runtime_to_the_plugin_and_to_a_collector(daemon: 
     daemon.start()
     _calls(daemon.sandbox(cluster_network=NETWORK), "ADD", "DEL")
     daemon.stop()
+    _is_one_trace(collector)
     (request,), (plugin,) = collector.named("ADD"), collector.named("ADD tells")
     (step,) = collector.named("attach_default")
-    assert {span.trace_id.hex() for span in (request, step, plugin)} == {TRACE}
     assert request.parent_span_id.hex() == SPAN
     assert (step.parent_span_id, plugin.parent_span_id) == (request.span_id, step.span_id)
     assert attributes(plugin) == {"cni.plugin": "tells", "cni.by": "executable", "cni.interface": "eth0"}
@@ -104,6 +113,23 @@ def test_a_trace_goes_from_the_runtime_to_the_plugin_and_to_a_collector(daemon: 
     assert [verb for verb, *_ in _told(daemon)] == ["ADD", "DEL"]
     assert collector.resource.items() >= {"service.name": "plurimus", "k8s.node.name": "node-7"}.items()
     assert [line["trace"] for line in daemon.logged("attached")] == [TRACE]
+
+
+def test_what_is_done_outside_of_a_request_is_in_no_trace(daemon: Daemon, collector: Collector) -> None:
+    """What a killed daemon left is undone at the start, and a sweep looks: neither begins a trace."""
+    daemon.start()
+    left = daemon.sandbox(cluster_network=NETWORK)
+    _calls(left, "ADD")
+    eventually(lambda: bool(collector.named("ADD")), daemon.log.read_text)
+    daemon.kill()
+    netns.delete(left.netns)
+    daemon.start()
+    eventually(lambda: [verb for verb, *_ in _told(daemon)] == ["ADD", "DEL"], daemon.log.read_text)
+    assert daemon.asks("/gc", b"{}") == 200
+    _calls(daemon.sandbox(cluster_network=NETWORK), "ADD", "DEL")
+    daemon.stop()
+    _is_one_trace(collector)
+    assert _told(daemon)[1] == ["DEL", None, None]
 
 
 def test_without_a_collector_the_plugin_gets_the_trace_as_it_came(daemon: Daemon) -> None:

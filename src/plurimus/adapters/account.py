@@ -90,7 +90,7 @@ class step:
         self._name = name
 
     def __enter__(self) -> None:
-        self._span = None if spans.tracer is None else spans.begin(self._name)
+        self._span = None if spans.tracer is None else spans.within(self._name)
         self._begun = perf_counter()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -113,7 +113,7 @@ class plugin:
         self._labels = (kind, by, verb if verb in VERBS else "other")
         self._span = None
         if spans.tracer is not None:
-            self._span = spans.begin(f"{verb} {kind}", **{"cni.plugin": kind, "cni.by": by, "cni.interface": ifname})
+            self._span = spans.within(f"{verb} {kind}", **{"cni.plugin": kind, "cni.by": by, "cni.interface": ifname})
 
     def __enter__(self) -> None:
         self._begun = perf_counter()

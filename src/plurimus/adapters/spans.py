@@ -50,11 +50,16 @@ def enter(context: TraceContext | None) -> None:
 
 
 def begin(name: str, **attributes: str) -> Begun | None:
-    """Begin a span, where somebody writes; `end` it in the same task."""
+    """Begin the span of a request, where somebody writes; `end` it in the same task."""
     if tracer is None:
         return None
     span = tracer.begin(name, _current.get(), attributes)
     return span, _current.set(span.context)
+
+
+def within(name: str, **attributes: str) -> Begun | None:
+    """The same for a part of one: what is done for no request, as recovery and the sweep do, begins no trace."""
+    return None if _current.get() is None else begin(name, **attributes)
 
 
 def end(begun: Begun | None, error: BaseException | None) -> None:

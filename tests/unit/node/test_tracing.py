@@ -14,9 +14,10 @@ from opentelemetry.trace import SpanKind, StatusCode
 from structlog.testing import capture_logs
 
 from plurimus.adapters import spans
-from plurimus.adapters.account import plugin
+from plurimus.adapters.account import plugin, step
 from plurimus.cni.errors import AttachmentError
 from plurimus.node import tracing
+from plurimus.node.accounts import accounted
 from plurimus.node.tracing import Tracing
 
 from .test_server import serving
@@ -54,8 +55,8 @@ async def test_a_request_goes_on_in_the_trace_of_the_runtime(written: InMemorySp
     assert (request.kind, request.parent.is_remote) == (SpanKind.SERVER, True)
     assert request.attributes is not None
     assert request.attributes["cni.container_id"] == "cid1"
-    for step in ("find_pod", "record", "attach_default", "attach_others", "publish"):
-        span = found[step]
+    for name in ("find_pod", "record", "attach_default", "attach_others", "publish"):
+        span = found[name]
         assert span.parent is not None
         assert span.parent.span_id == request.context.span_id
         assert (span.kind, span.parent.is_remote) == (SpanKind.INTERNAL, False)
@@ -95,13 +96,21 @@ async def test_a_failure_is_seen_in_the_request_and_in_the_step(written: InMemor
 
 
 async def test_a_program_is_handed_the_span_of_its_call(written: InMemorySpanExporter) -> None:
-    with plugin("macvlan", "executable", "ADD", "net1"):
-        handed = spans.environment()["TRACEPARENT"]
+    with accounted("/cni") as account:
+        account.about({"CNI_COMMAND": "ADD"})
+        with plugin("macvlan", "executable", "ADD", "net1"):
+            handed = spans.environment()["TRACEPARENT"]
     span = _by_name(written)["ADD macvlan"]
     given = span.context
     assert handed == f"00-{given.trace_id:032x}-{given.span_id:016x}-{given.trace_flags:02x}"
     assert span.attributes == {"cni.plugin": "macvlan", "cni.by": "executable", "cni.interface": "net1"}
     assert spans.environment() == {}
+
+
+async def test_what_is_done_for_no_request_begins_no_span(written: InMemorySpanExporter) -> None:
+    with step("admit"), plugin("macvlan", "executable", "DEL", "net1"):
+        assert spans.environment() == {}
+    assert written.get_finished_spans() == ()
 
 
 async def test_nobody_writes_where_no_variable_says_where_to() -> None:
