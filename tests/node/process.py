@@ -86,13 +86,18 @@ class Daemon(Node):
         """A call of the runtime that goes on until `go`, once the plugin has been started."""
         (self.folder / "started").unlink(missing_ok=True)
         (self.folder / "wait").touch()
+        shim = self.call_beside(sandbox, verb)
+        eventually((self.folder / "started").exists, self.log.read_text)
+        return shim
+
+    def call_beside(self, sandbox: Sandbox, verb: str) -> subprocess.Popen[bytes]:
+        """A call of the runtime that goes on beside the test."""
         env = {"CNI_COMMAND": verb, "CNI_PATH": str(self.bin), **sandbox.environment()}
         shim = subprocess.Popen([SHIM], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert shim.stdin is not None
         shim.stdin.write(json.dumps(sandbox.netconf).encode())
         shim.stdin.close()
         shim.stdin = None
-        eventually((self.folder / "started").exists, self.log.read_text)
         return shim
 
     def go(self) -> None:

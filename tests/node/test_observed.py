@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 import plurimus
 from plurimus.adapters import netns
@@ -19,6 +18,7 @@ from tests.collector import Collector, attributes, collecting
 from . import scripts
 from .process import Daemon, eventually
 from .runtime import Sandbox
+from .scraped import samples
 from .thin import ThinNode
 
 pytestmark = pytest.mark.usefixtures("root")
@@ -83,11 +83,7 @@ def test_the_port_and_the_socket_tell_what_the_daemon_did(daemon: Daemon) -> Non
     sandbox.delete()
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
         text = answer.read().decode()
-    found = {
-        (sample.name, *sorted(sample.labels.values())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
+    found = samples(text)
     for verb in ("ADD", "DEL"):
         assert found["plurimus_request_duration_seconds_count", "/cni", "0", verb] == 1
         assert found["plurimus_plugin_duration_seconds_count", verb, "executable", "ok", "tells"] == 1

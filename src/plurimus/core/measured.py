@@ -70,7 +70,44 @@ API_REQUESTS = Histogram(
     "Tries of requests to the API server, a watch until it is agreed to; status is 2xx, 4xx, 5xx or none for no answer",
     "verb", "resource", "status", bounds=_COARSE,
 )  # fmt: skip
+LINE_WAITING = Gauge(
+    "plurimus_schedule_waiting",
+    "What waits for its turn, by rank: requests for memory and `connectionLimit`, executables for memory",
+    "line", "rank",
+)  # fmt: skip
+LINE_UNDER_WAY = Gauge("plurimus_schedule_under_way", "What was begun and has not ended", "line")
+LINE_ADMITTED = Counter("plurimus_schedule_admitted_total", "What was begun", "line", "rank")
+LINE_REFUSED = Counter(
+    "plurimus_schedule_refused_total", "What was answered with code 11, since its turn would not come in time",
+    "line", "rank",
+)  # fmt: skip
+LINE_BYTES = Gauge("plurimus_schedule_admitted_bytes", "Memory that what is under way is taken to need", "line")
+ROOM = Gauge(
+    "plurimus_schedule_room_bytes",
+    "Memory that all plugins under way may have together: what is free, and what they have already",
+)
+FREE = Gauge(
+    "plurimus_memory_free_bytes",
+    "Memory that the node and the limits of the daemon's control groups leave, less a reserve; negative where too "
+    "much is in use",
+)
+NEEDED = Gauge("plurimus_plugin_needed_bytes", "Memory that one run of a plugin's executable is taken to need", "type")
+LEAKS_FOUND = Counter(
+    "plurimus_leaks_found_total", "What sweeps found that no living sandbox owns; what stays, by each again", "kind"
+)
+LEAKS_FREED = Counter("plurimus_leaks_freed_total", "What sweeps gave back", "kind")
+LEAKS_FAILED = Counter("plurimus_leaks_failed_total", "Tries of sweeps to give something back that failed", "kind")
+SILENT_PODS = Gauge(
+    "plurimus_silent_pods",
+    "Running pods without an interface they asked for, as of the last sweep: they have no record, the interface is "
+    "gone, or their network status has none",
+    "kind",
+)  # fmt: skip
 SPOOLED = Gauge("plurimus_spooled_dels", "DELs in the spool that are still to be carried out")
+HALF_DONE = Gauge(
+    "plurimus_half_done_sandboxes",
+    "Sandboxes of an earlier daemon that are neither whole nor undone: tried again, or left to the runtime's DEL",
+)
 BUILD = Gauge("plurimus_build_info", "Which version this is; always 1", "version")
 
 ALL: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

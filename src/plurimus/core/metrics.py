@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -63,13 +63,13 @@ class Counter(_Number):
 
 
 class Gauge(_Number):
-    """What is so at the moment; one without labels may be read from whoever knows, when it is shown."""
+    """What is so at the moment; it may be read from whoever knows, when it is shown."""
 
     kind = "gauge"
 
     def __init__(self, name: str, text: str, *labels: str) -> None:
         super().__init__(name, text, *labels)
-        self._read: Callable[[], float] | None = None
+        self._read: Callable[[], float | Mapping[tuple[str, ...], float]] | None = None
 
     def set(self, value: float, *labels: str) -> None:
         self._values[self._told_apart(labels)] = value
@@ -88,13 +88,16 @@ class Gauge(_Number):
         finally:
             self.add(-1, *labels)
 
-    def read_from(self, read: Callable[[], float]) -> None:
-        """Have the value come from `read`, which must not fail, instead of from `set`."""
+    def read_from(self, read: Callable[[], float | Mapping[tuple[str, ...], float]]) -> None:
+        """Have the value, or those of all labels, come from `read`, which must not fail, instead of from `set`."""
         self._read = read
 
     def values(self) -> Iterator[tuple[tuple[str, ...], float]]:
         if self._read is not None:
-            self._values[()] = self._read()
+            read = self._read()
+            self._values = {}
+            for labels, value in read.items() if isinstance(read, Mapping) else [((), read)]:
+                self.set(value, *labels)
         return super().values()
 
 

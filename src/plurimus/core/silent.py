@@ -10,7 +10,7 @@ import msgspec
 from plurimus.cni import gojson
 from plurimus.core.plan import PodReference
 
-NO_RECORD, NO_INTERFACE, NO_STATUS = "no record", "no interface", "no status"
+KINDS = NO_RECORD, NO_INTERFACE, NO_STATUS = "no record", "no interface", "no status"
 
 
 class Silent(msgspec.Struct, frozen=True, rename="camel"):

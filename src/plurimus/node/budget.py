@@ -40,6 +40,10 @@ class Budget:
             self._room, self._read = free if free > _AMPLE else free + self.memory.now(), now
         return self._room
 
+    def free(self) -> float:
+        """Bytes that nobody uses, as of now."""
+        return self._free.read()[0]
+
     def _seen(self, kind: str, most: int) -> None:
         self.needs.seen(kind, most)
         known, kept = self.needs.known[kind], self._kept.get(kind, 0)

@@ -20,6 +20,7 @@ import structlog
 from plurimus.cni import version
 from plurimus.cni.args import Environment
 from plurimus.cni.errors import PlurimusError, joined
+from plurimus.core import measured
 from plurimus.core.plan import Plan
 from plurimus.node import recall
 from plurimus.node.backoff import FIRST, Backoff
@@ -69,6 +70,7 @@ class HalfDone:
                 del self._open[folder, container_id]
             elif why:
                 self._failed.failed((folder, container_id), why)
+        measured.HALF_DONE.set(len(self._open))
         return len(self._open)
 
     async def document(self) -> dict[str, Any]:

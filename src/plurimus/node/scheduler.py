@@ -64,8 +64,9 @@ class Scheduler:
         patience: float = PATIENCE,
     ) -> None:
         self.needs = needs or Needs()
-        self.requests = Gate(most or MOST, room, patience, measured.REQUESTS_WAITING, foresees=True)
-        self.runs = Gate(at_once, room, RUN_PATIENCE, measured.PLUGINS_WAITING)
+        self.requests = Gate("requests", most or MOST, room, patience, measured.REQUESTS_WAITING, foresees=True)
+        self.runs = Gate("executables", at_once, room, RUN_PATIENCE, measured.PLUGINS_WAITING)
+        self._room = room
 
     def admit(self, rank: Rank, namespace: str, executables: Iterable[str]) -> Turn:
         """The turn of a request, which may start executables of these types: a context to carry it out in."""
@@ -84,21 +85,37 @@ class Scheduler:
     def document(self) -> dict[str, Any]:
         """How things stand, for people."""
         return {
-            "requests": self.requests.document(),
-            "executables": self.runs.document(),
+            **{gate.name: gate.document() for gate in self._gates},
             "neededBytes": {kind: self.needs.of(kind) for kind in sorted(self.needs.known)},
         }
 
+    def show(self) -> None:
+        """Have the metrics say how things stand, whenever they are asked for."""
+        measured.LINE_WAITING.read_from(
+            lambda: {(gate.name, rank.words): number for gate in self._gates
+                     for rank, number in gate.line.waiting().items()}
+        )  # fmt: skip
+        measured.LINE_UNDER_WAY.read_from(lambda: {(gate.name,): len(gate.line.begun) for gate in self._gates})
+        measured.LINE_BYTES.read_from(lambda: {(gate.name,): gate.line.admitted for gate in self._gates})
+        measured.ROOM.read_from(self._room)
+        measured.NEEDED.read_from(lambda: {(kind,): self.needs.of(kind) for kind in self.needs.known})
+
+    @property
+    def _gates(self) -> tuple[Gate, Gate]:
+        return self.requests, self.runs
+
 
 class Gate:
-    """A line, and those who wait in it for at most `patience` seconds.
+    """A line with a name, and those who wait in it for at most `patience` seconds.
 
     `waiting` counts them.  With `foresees` nobody is let wait who will not be begun by then, as the pace of late tells.
     """
 
     def __init__(
-        self, most: int, room: Callable[[], float], patience: float, waiting: Gauge, *, foresees: bool = False
-    ) -> None:
+        self, name: str, most: int, room: Callable[[], float], patience: float, waiting: Gauge, *,
+        foresees: bool = False,
+    ) -> None:  # fmt: skip
+        self.name = name
         self.line = Line(most)
         self.refused = 0
         """How many were, since the start."""
@@ -171,6 +188,7 @@ class Gate:
             f"with {line.admitted / _MIB:.1f}{free} MiB; try again later"
         )
         self.refused += 1
+        measured.LINE_REFUSED.add(self.name, ticket.rank.words)
         self._leave(ticket)
         return OverloadError(told)
 
@@ -211,6 +229,7 @@ class Turn:
     async def __aenter__(self) -> Self:
         await self._gate.enter(self._ticket)
         self._is_held, self._began = True, asyncio.get_running_loop().time()
+        measured.LINE_ADMITTED.add(self._gate.name, self._ticket.rank.words)
         return self
 
     async def __aexit__(self, *_: object) -> None:

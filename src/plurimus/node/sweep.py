@@ -14,10 +14,11 @@ import structlog
 
 from plurimus.cni import gojson
 from plurimus.cni.errors import PlurimusError, RequestError
+from plurimus.core import measured
 from plurimus.core.config import ConfigFile
 from plurimus.core.leaks import Fate
 from plurimus.core.plan import PodReference
-from plurimus.core.silent import NO_STATUS, Silent
+from plurimus.core.silent import KINDS, NO_STATUS, Silent
 from plurimus.model.event import Event
 from plurimus.node import holdings, silent
 from plurimus.node.giveback import GiveBack
@@ -75,11 +76,7 @@ def wish(body: bytes | None) -> Wish:
 
 
 class Sweep:
-    """Sweeps the node of `requests`; `clock` gives seconds that only grow.
-
-    For metrics: `found`, `freed` and `failed` are the numbers since the start, by kind; `silent` and `last` are what
-    the last sweep found.
-    """
+    """Sweeps the node of `requests`; `clock` gives seconds that only grow; `last` is what the last sweep found."""
 
     def __init__(self, config: ConfigFile, world: World, requests: Requests, clock: Callable[[], float]) -> None:
         self._config, self._world, self._requests = config, world, requests
@@ -87,10 +84,6 @@ class Sweep:
         self._debts = Debts(world.spool, requests, clock)
         self._turn = asyncio.Lock()
         self._told: Counter[tuple[str, str, str, str]] = Counter()
-        self.found: Counter[str] = Counter()
-        self.freed: Counter[str] = Counter()
-        self.failed: Counter[str] = Counter()
-        self.silent: list[Silent] = []
         self.last = Report()
 
     async def run(self) -> None:
@@ -127,12 +120,13 @@ class Sweep:
         """What the daemon says of its last sweep."""
         leaked = [each for each in self.last.findings if each.fate == Fate.LEAKED.value]
         left = [each for each in leaked if each.done != "freed"]
-        return {"silentPods": self.silent, "leaked": len(leaked), "left": left, "odd": self.last.odd}
+        return {"silentPods": self.last.silent_pods, "leaked": len(leaked), "left": left, "odd": self.last.odd}
 
     async def _give_back(self, found: Found, rows: list[tuple[Seen, Finding]]) -> None:
         back = GiveBack(self._config, self._world, self._requests, found.netconf)
         leaked = [(seen, row) for seen, row in rows if seen.is_leaked]
-        self.found.update(row.kind for _, row in leaked)
+        for _, row in leaked:
+            measured.LEAKS_FOUND.add(row.kind)
         stuck: dict[str, str] = {}
         for seen, row in leaked:
             if row.kind == holdings.SANDBOX and seen.sandbox:
@@ -146,7 +140,7 @@ class Sweep:
                 row.done = "it failed, and is tried again; see the log" if row.what in left else "freed"
             elif row.kind != holdings.SANDBOX:
                 row.done = stuck.get(row.container) or await back.one(seen) or "freed"
-            (self.freed if row.done == "freed" else self.failed)[row.kind] += 1
+            (measured.LEAKS_FREED if row.done == "freed" else measured.LEAKS_FAILED).add(row.kind)
 
     def _tell(self, report: Report) -> None:
         """Log what is left, and have each pod told once of what it lacks.
@@ -154,7 +148,10 @@ class Sweep:
         A network status is the runtime's or a controller's to write, soon: that it lacks something is told when it
         still does the next time.
         """
-        self.last, self.silent = report, report.silent_pods
+        self.last = report
+        pods = Counter(kind for _, kind in {(each.pod, each.kind) for each in report.silent_pods})
+        for kind in KINDS:
+            measured.SILENT_PODS.set(pods[kind], kind)
         keys = {(each.pod, each.uid, each.interface, each.kind): each for each in report.silent_pods}
         self._told = Counter({key: self._told[key] + 1 for key in keys})
         for key, each in keys.items():

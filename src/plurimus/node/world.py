@@ -16,7 +16,7 @@ from plurimus.adapters.rdmafacts import SysfsRdmaFacts
 from plurimus.adapters.records import RecordFiles
 from plurimus.adapters.results import ResultFiles
 from plurimus.adapters.spool import SpoolFiles
-from plurimus.core import netconf
+from plurimus.core import measured, netconf
 from plurimus.core.config import ConfigFile
 from plurimus.core.ports import (
     AddressPools,
@@ -97,6 +97,8 @@ def real_world(
         budget = Budget(NeedsFile(kept), time.monotonic)
         memory, limit = budget.memory, config.daemon.connection_limit
         scheduler = Scheduler(most=limit, needs=budget.needs, room=budget.room)
+        scheduler.show()
+        measured.FREE.read_from(budget.free)
     plugins = drivers.plugins(
         config.daemon, cluster, pools, chroot=chroot, unknown=unknown, ahead=ahead, gate=scheduler.run, memory=memory
     )

@@ -50,6 +50,17 @@ def test_a_gauge_may_be_read_from_who_knows() -> None:
     assert dict(gauge.values()) == {(): 0}
 
 
+def test_a_gauge_with_labels_has_those_that_who_knows_tells_of_now() -> None:
+    sizes = {("a",): 1.0, ("b",): 2.0}
+    gauge = Gauge("a", "a", "type")
+    gauge.read_from(lambda: sizes)
+    assert dict(gauge.values()) == sizes
+    del sizes["a",]
+    assert dict(gauge.values()) == {("b",): 2.0}
+    sizes.update({(str(number),): 1.0 for number in range(2 * MOST)})
+    assert len(dict(gauge.values())) == MOST + 1
+
+
 @given(st.lists(st.floats(0, 100), max_size=50))
 def test_a_histogram_counts_what_stayed_within_each_bound(seconds: list[float]) -> None:
     histogram = Histogram("a", "a", "verb", bounds=BOUNDS)

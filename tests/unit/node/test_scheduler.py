@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from plurimus.cni.errors import Code, OverloadError
+from plurimus.core import measured
 from plurimus.core.needs import Needs
 from plurimus.core.schedule import Rank
 from plurimus.node.scheduler import OWN, Scheduler
@@ -77,6 +78,7 @@ async def test_those_that_matter_most_begin_first() -> None:
 async def test_one_that_is_not_begun_in_time_is_told_its_place_and_may_try_again() -> None:
     scheduler = Scheduler(most=1, needs=learned(heavy=32), room=lambda: 64 * MIB, patience=0.01)
     work = Work(scheduler)
+    refused = measured.LINE_REFUSED.value("requests", "other")
     running = work.ask("running")
     await settled()
     with pytest.raises(OverloadError) as caught:
@@ -88,6 +90,7 @@ async def test_one_that_is_not_begun_in_time_is_told_its_place_and_may_try_again
         "underWay": 1, "admittedBytes": OWN, "refused": 1,
         "waiting": {"delete": 0, "node-critical": 0, "system": 0, "other": 0},
     }  # fmt: skip
+    assert measured.LINE_REFUSED.value("requests", "other") == refused + 1
     work.end("running")
     await running
     last = work.ask("last")

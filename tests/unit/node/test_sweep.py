@@ -13,6 +13,7 @@ from plurimus.adapters.apiserver import ApiServer
 from plurimus.adapters.kubeconfig import Access
 from plurimus.adapters.kubernetes import KubernetesCluster
 from plurimus.cni import gojson
+from plurimus.core import measured
 from plurimus.core.config import ConfigFile, parse
 from plurimus.node.request import Requests
 from plurimus.node.sweep import Report, Sweep
@@ -139,12 +140,13 @@ async def test_what_has_no_age_waits_from_the_first_look_that_saw_it(
     read = config(tmp_path)
     world = real_world(read, KubernetesCluster(api, NODE), None, lambda: shelf, chroot=str(tmp_path / "root"))
     sweep = Sweep(read, world, requests(read, world), lambda: now[0])
+    before = measured.LEAKS_FREED.value("allocation")
     with Runtime(tmp_path / "root/cri.sock"):
         for clock, left in ((0.0, 3), (299.0, 3), (300.0, 0)):
             now[0] = clock
             await sweep.sweep()
             assert len(shelf.held(POOL)) == left
-    assert sweep.freed == {"allocation": 3}
+    assert measured.LEAKS_FREED.value("allocation") == before + 3
 
 
 async def test_a_running_pod_that_asks_for_networks_and_has_no_record_is_silent(
