@@ -1,5 +1,6 @@
 /* A primary CNI plugin as the large ones are: MEGABYTES in memory for MILLISECONDS of an ADD, and longer as long as
-   there is FOLDER/wait.  What it begins is a line of FOLDER/begun, what it ends one of FOLDER/ended. */
+   there is FOLDER/wait.  What it begins is a line of FOLDER/begun, what it ends one of FOLDER/ended.  With NEXT it goes
+   on as that plugin, which has what is on standard input to itself. */
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,10 +17,19 @@ static void note(const char *file, const char *container) {
     close(handle);
 }
 
+static int go_on(void) {
+#ifdef NEXT
+    execl(NEXT, NEXT, (char *)NULL);
+    return 4;
+#else
+    return 0;
+#endif
+}
+
 int main(void) {
     const char *verb = getenv("CNI_COMMAND"), *container = getenv("CNI_CONTAINERID");
     if (verb == NULL || container == NULL || strcmp(verb, "ADD") != 0)
-        return 0;
+        return go_on();
     size_t size = (size_t)MEGABYTES << 20;
     volatile char *held = malloc(size);
     if (held == NULL)
@@ -31,5 +41,9 @@ int main(void) {
         usleep(10000);
     usleep(MILLISECONDS * 1000);
     note(FOLDER "/ended", container);
+#ifdef NEXT
+    return go_on();
+#else
     return puts("{\"cniVersion\": \"1.0.0\", \"ips\": [{\"address\": \"10.9.8.7/16\"}]}") < 0;
+#endif
 }

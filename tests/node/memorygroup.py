@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 from itertools import count
 from pathlib import Path
 from typing import Self
@@ -36,6 +38,12 @@ class MemoryGroup:
     def wrapper(self) -> list[str]:
         """What is put before a command, which then runs inside from its first byte on."""
         return ["sh", "-c", 'echo $$ >"$0" && exec "$@"', str(self._folder / "cgroup.procs")]
+
+    def end_all(self) -> None:
+        """End every process in it, as a container's end does."""
+        for pid in map(int, (self._folder / "cgroup.procs").read_text().split()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     @property
     def killed(self) -> int:

@@ -19,9 +19,11 @@ NETWORK = {"cniVersion": "1.0.0", "name": "pods", "type": "heavy"}
 _PATIENCE = 600.0
 
 
-def install(bin_dir: Path, folder: Path) -> None:
-    """The plugin, which tells of itself in `folder`."""
+def install(bin_dir: Path, folder: Path, *, following: str = "") -> None:
+    """The plugin, which tells of itself in `folder`, and then does what the plugin `following` does."""
     sizes = {"FOLDER": f'"{folder}"', "MEGABYTES": MEGABYTES, "MILLISECONDS": MILLISECONDS}
+    if following:
+        sizes["NEXT"] = f'"{bin_dir / following}"'
     defined = [f"-D{name}={value}" for name, value in sizes.items()]
     source = Path(__file__).with_name("heavy.c")
     subprocess.run(["cc", "-std=gnu11", "-O1", *defined, "-o", bin_dir / "heavy", source], check=True)

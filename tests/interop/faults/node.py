@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
 from plurimus.adapters import netns
 from tests.interop.node import PLUGINS, SharedNode
-from tests.node import snapshot
+from tests.node import links, snapshot, storm
 from tests.node.daemon import Node
+from tests.node.memorygroup import MemoryGroup
 from tests.node.process import TOLD
 from tests.node.runtime import Answer, Sandbox
 from tests.node.scripts import PASS_ON
@@ -40,8 +43,8 @@ class Left:
     interfaces: int = 0
     silent: int = 0
     """Pods that run without an interface they asked for."""
-    died: int = 0
-    """Daemons that ended and were not killed by the test."""
+    killed: int = 0
+    """Processes that the kernel killed for want of memory, and daemons that ended by themselves."""
     stuck: int = 0
     """Pods whose DEL never succeeds."""
 
@@ -50,21 +53,35 @@ class Left:
 
 
 class FaultNode(SharedNode):
-    """Only the candidate's daemon runs: it must not find the other's records and mend them."""
+    """Only the candidate's daemon runs: it must not find the other's records and mend them.
+
+    It and what it starts have `group`, the memory of the reboot storm.
+    """
 
     def __init__(self, folder: Path, candidate: str) -> None:
         super().__init__(folder)
         self.candidate = candidate
         self.config |= {"manifests": "", "kubeconfig": self.multus.kubeconfig, "apiTimeout": 2}
+        self.group = MemoryGroup(storm.LIMIT)
+        self.wrapper = self.multus.wrapper = self.group.wrapper
+        self._changing = threading.Lock()
         self.stuck = self.silent = self.died = 0
 
     def __enter__(self) -> Self:
+        self.group.__enter__()
         self.api.start()
         Node.__enter__(self)
         if self.candidate == MULTUS:
             self.stop()
             self.multus.start()
         return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            super().__exit__()
+        finally:
+            self.group.end_all()
+            self.group.__exit__()
 
     def start_daemon(self) -> None:
         if self.candidate == OURS:
@@ -76,8 +93,14 @@ class FaultNode(SharedNode):
     @property
     def daemon(self) -> subprocess.Popen[bytes]:
         process = self._daemon if self.candidate == OURS else self.multus._process
-        assert process is not None
+        assert isinstance(process, subprocess.Popen)
         return process
+
+    def has_ended(self) -> bool:
+        """Whether the daemon has ended, which nobody asked of it; it is counted, unless the kernel has counted it."""
+        status = self.daemon.poll()
+        self.died += status not in (None, -signal.SIGKILL)
+        return status is not None
 
     def kill_daemon(self) -> None:
         """As the kernel ends a container: what the daemon has started ends with it."""
@@ -153,28 +176,42 @@ class FaultNode(SharedNode):
         return True
 
     def remove(self, pod: Sandbox) -> None:
-        """As a runtime deletes a pod: again and again until it works, and then its namespace."""
+        """`removed`; one that is not is counted."""
+        self.stuck += not self.removed(pod)
+
+    def removed(self, pod: Sandbox) -> bool:
+        """Delete a pod as a runtime does, again and again until it works, and then its namespace; whether it did."""
         for _ in range(_TRIES):
             answer = self.ask(pod, "DEL")
             if answer is not None and answer.status == 0:
                 netns.delete(pod.netns)
-                return
-        self.stuck += 1
+                with self._changing:
+                    self.sandboxes.remove(pod)
+                return True
+        return False
+
+    def anew(self, pod: Sandbox, number: int) -> Sandbox:
+        """Another sandbox for the pod, which had so many."""
+        made = replace(pod, id=f"{pod.id}-{number}", netns=f"{pod.netns}-{number}")
+        netns.create(made.netns)
+        netns.visit(made.netns, links.trust_addresses)
+        with self._changing:
+            self.sandboxes.append(made)
+        return made
 
     def befall(self, fault: Callable[[FaultNode], None]) -> Left:
         """What `fault` leaves."""
-        before = set(snapshot.kernel()["links"])
+        before, killed = set(snapshot.kernel()["links"]), self.group.killed
         self.stuck = self.silent = self.died = 0
         try:
             fault(self)
         finally:
             self.go()
-        process = self._daemon if self.candidate == OURS else self.multus._process
-        if process is None or process.poll() is not None:
-            self.died += 1
+        if self.has_ended():
             self.start_daemon()
         until(lambda: not self._addresses() and not self._interfaces(before), SETTLES)
-        left = Left(self._addresses(), self._interfaces(before), self.silent, self.died, self.stuck)
+        dead = self.group.killed - killed + self.died
+        left = Left(self._addresses(), self._interfaces(before), self.silent, dead, self.stuck)
         self.clear()
         return left
 
