@@ -27,6 +27,11 @@ def manifest(name: str) -> list[Object]:
     return _documents(DEPLOY / name)
 
 
+def source(name: str) -> list[Object]:
+    """The objects in one file of a kustomization of deploy/."""
+    return _documents(DEPLOY / "kustomize" / name)
+
+
 def rendered(name: str) -> list[Object]:
     """The objects of one kustomization of deploy/."""
     command = [program("kubectl"), "kustomize", str(DEPLOY / "kustomize" / name)]

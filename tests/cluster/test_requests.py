@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,10 +23,11 @@ from plurimus.model.pod import NETWORK_STATUS, Pod
 from plurimus.node import daemon
 from plurimus.node.late import NODE_NAME
 from plurimus.node.request import Outcome, Request, Requests
+from plurimus.node.sweep import Sweep
 from plurimus.node.world import NEEDS
 
 from . import objects
-from .asdaemon import NODE, annotations, held, make_pod
+from .asdaemon import NODE, annotations, becomes, held, make_pod
 from .client import Client
 from .controlplane import ControlPlane
 from .proxy import Proxy
@@ -62,6 +64,7 @@ class Node:
         self._config = config.parse(json.dumps(keys).encode())
         self.netns = "/run/netns/cluster-requests"
         self.requests: Requests
+        self.sweep: Sweep
         self.cluster: KubernetesCluster
 
     def _write_kubeconfig(self, access: Access) -> None:
@@ -80,6 +83,7 @@ class Node:
         world = daemon.make_world(self._config)
         assert isinstance(world.cluster, KubernetesCluster)
         self.cluster, self.requests = world.cluster, Requests(self._config, world)
+        self.sweep = Sweep(self._config, world, self.requests, time.monotonic)
         task = asyncio.create_task(world.cluster.run())
         try:
             if synced:
@@ -252,3 +256,22 @@ async def test_a_pod_that_is_deleted_during_its_add_is_not_attached(
         assert raised.value.code == Code.TRY_AGAIN_LATER
         assert NETWORK_STATUS not in annotations(admin, another)
         assert node.left() == []
+
+
+async def test_a_look_for_leaks_costs_one_list_of_this_nodes_pods(
+    node: Node, pod: Pod, control_plane: ControlPlane
+) -> None:
+    """docs/reference/api-requests.md: whatever the number of pods and networks."""
+    async with node.daemon():
+        await node.call("ADD", pod)
+        before = len(control_plane.audit.read_text().splitlines())
+        report = await node.sweep.sweep(dry_run=True)
+        await node.call("DEL", pod)
+    assert (report.findings, report.odd) == ([], [])
+
+    def read() -> list[str]:
+        """What was asked for and not written; a request is written down once it was answered."""
+        asked = (json.loads(line) for line in control_plane.audit.read_text().splitlines()[before:])
+        return [each["requestURI"] for each in asked if each["verb"] in ("get", "list")]
+
+    await becomes(read, [f"/api/v1/pods?limit=500&fieldSelector=spec.nodeName%3D{NODE}"])
