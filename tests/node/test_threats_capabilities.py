@@ -1,90 +1,133 @@
-"""The capabilities of deploy/: with them a daemon and its plugins do all that is asked here, and without any one not.
+"""The capabilities of deploy/: with them a daemon and the reference plugins do all that is asked here.
 
-SYS_MODULE alone is not tried: it is for tools such as iptables, which load modules of a kernel that has them.
+Without any one of them something fails, in words that say at what.  The reference plugins have no more either, where
+they run as executables.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from .daemon import PLURIMUS, ROOT, Node
-from .scripts import PASS_ON
+from .process import eventually
+from .runtime import Sandbox
 
-CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_CHROOT", "SYS_MODULE",
-                "SYS_PTRACE")  # fmt: skip
-TRIED = tuple(each for each in CAPABILITIES if each != "SYS_MODULE")
+NEEDED = {
+    "DAC_OVERRIDE": r"cannot keep leases in .*/ipam/pods: Permission denied",
+    "NET_ADMIN": r"(making the veth|cannot write /proc/sys/net/).*: Operation not permitted",
+    "NET_RAW": r"listening on eth0: Operation not permitted",
+    "SYS_ADMIN": r"network namespace /proc/\d+/ns/net cannot be entered: Operation not permitted",
+    "SYS_CHROOT": r"chroot: cannot change root directory to .*: Operation not permitted",
+    "SYS_PTRACE": r"network namespace /proc/\d+/ns/net cannot be opened: Permission denied",
+}
+"""What is said without each."""
+MANIFESTS = ("plurimus.yaml", "plurimus-crio.yaml", "uninstall.yaml")
+MODEST = ["DAC_OVERRIDE"]
+"""What all other containers have at most."""
 SOMEBODY = 1000
-PLUGIN = """
-import socket
-if env["CNI_COMMAND"] == "ADD":
-    os.chown({own!r}, 1000, -1)
-    os.chmod({theirs!r}, 0o640)
-    socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
-"""
-"""What plugins do that keep files of others, and announce addresses by themselves."""
-
-pytestmark = pytest.mark.usefixtures("root")
+RATES = {"ingressRate": 1_000_000, "ingressBurst": 1_000_000, "egressRate": 1_000_000, "egressBurst": 1_000_000}
+PORTS = [{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]
+TYPES = ["bridge", "macvlan", "ptp", "host-local", "tuning", "sbr", "bandwidth", "firewall", "portmap"]
 
 
-class Confined(Node):
-    """Its daemon has `capabilities`, and runs plugins below a root, which is the machine's own."""
-
-    def __init__(self, folder: Path, capabilities: tuple[str, ...]) -> None:
-        super().__init__(folder, chrootDir="/proc/self/root")
-        self._capabilities = capabilities
-
-    def spawn(self) -> None:
-        path = self.folder / "daemon.json"
-        path.write_text(json.dumps(self.config))
-        bounds = ",".join(("-all", *(f"+{each.lower()}" for each in self._capabilities)))
-        confined = ["setpriv", "--inh-caps=-all", "--ambient-caps=-all", f"--bounding-set={bounds}"]
-        with self.log.open("ab") as log:
-            self._daemon = subprocess.Popen([*confined, PLURIMUS, "daemon", "--config", path], stderr=log)
+def bounded(capabilities: Iterable[str]) -> list[str]:
+    """A command that takes all other capabilities from the one that follows."""
+    left = ",".join(("-all", *(f"+{each.lower()}" for each in capabilities)))
+    return ["setpriv", "--inh-caps=-all", "--ambient-caps=-all", f"--bounding-set={left}"]
 
 
-def attach(node: Node) -> int:
-    """The status of an ADD to a sandbox whose namespace is named by a process, with a store of leases of somebody."""
-    own, theirs = node.folder / "own", node.folder / "theirs"
-    for file in (own, theirs):
-        file.touch()
-    os.chown(theirs, SOMEBODY, SOMEBODY)
-    node.ipam.chmod(0o700)
-    os.chown(node.ipam, SOMEBODY, SOMEBODY)
-    node.script("keeper", PLUGIN.format(own=str(own), theirs=str(theirs)) + PASS_ON)
-    tuning = {"type": "tuning", "sysctl": {"net.ipv4.conf.IFNAME.arp_filter": "1"}}
-    node.network("rail", {"cniVersion": "1.0.0", "plugins": [node.macvlan(), tuning, {"type": "keeper"}]})
-    pod = node.sandbox("rail")
-    with subprocess.Popen(["ip", "netns", "exec", pod.name, "sleep", "inf"]) as process:
-        kept, pod.netns = pod.netns, f"/proc/{process.pid}/ns/net"
+@contextmanager
+def confined(folder: Path, without: str, executables: list[str]) -> Iterator[Node]:
+    """A node whose daemon runs plugins below a root, the machine's own; its store of leases is somebody's."""
+    node = Node(folder, chrootDir="/proc/self/root", executables=executables)
+    node.wrapper = bounded(each for each in NEEDED if each != without)
+    with node:
+        node.ipam.chmod(0o700)
+        os.chown(node.ipam, SOMEBODY, SOMEBODY)
         try:
-            return pod.call("ADD").status
-        finally:
-            pod.call("DEL")
-            process.kill()
-            pod.netns = kept
-
-
-def test_they_are_those_of_the_manifest() -> None:
-    manifest = (ROOT / "deploy/plurimus.yaml").read_text()
-    added = [
-        re.findall(r"[A-Z_]+", line.replace("\n", " ")) for line in re.findall(r"add:((?:\s+- [A-Z_]+)+)", manifest)
-    ]
-    assert sorted(CAPABILITIES) in [sorted(each) for each in added]
-
-
-@pytest.mark.parametrize("without", ["none", *TRIED])
-def test_each_is_needed_and_together_they_are_enough(without: str, tmp_path: Path) -> None:
-    left = tuple(each for each in CAPABILITIES if each != without)
-    with Confined(tmp_path, left) as node:
-        try:
-            status = attach(node)
+            yield node
         finally:
             os.chown(node.ipam, 0, 0)
             node.reset()
-    assert (without, status) == (without, 0 if without == "none" else 1), node.log.read_text()
+
+
+@contextmanager
+def pod(node: Node) -> Iterator[Sandbox]:
+    """A pod that uses all of TYPES; its namespace is named by a process."""
+    sysctl = {"type": "tuning", "sysctl": {"net.ipv4.conf.IFNAME.arp_filter": "1"}}
+    chain = [node.macvlan(), sysctl, {"type": "firewall"}, {"type": "sbr"}]
+    node.network("rail", {"cniVersion": "1.0.0", "plugins": chain})
+    ptp = {"type": "ptp", "ipMasq": True, "ipam": node.host_local("10.71.0.0/24")}
+    portmap = {"type": "portmap", "snat": True, "capabilities": {"portMappings": True}}
+    node.network("ports", {"cniVersion": "1.0.0", "plugins": [ptp, {"type": "bandwidth", **RATES}, portmap]})
+    made = node.sandbox([{"name": "rail"}, {"name": "ports", "portMappings": PORTS}])
+    with subprocess.Popen(["ip", "netns", "exec", made.name, "sleep", "inf"]) as process:
+        kept, made.netns = made.netns, f"/proc/{process.pid}/ns/net"
+        try:
+            eventually(lambda: Path(made.netns).samefile(kept), lambda: "the process is still outside")
+            yield made
+        finally:
+            made.call("DEL")
+            process.kill()
+            made.netns = kept
+
+
+def said(node: Node) -> str:
+    """What went wrong at an ADD, or else at a look at the pod over with what the daemon may do; empty for nothing."""
+    with pod(node) as made:
+        answer = made.call("ADD")
+        if answer.status != 0:
+            return str(answer.document["msg"])
+        words = [PLURIMUS, "check", made.pod, "--config", node.folder / "daemon.json", "--wait", "0.1"]
+        looked = subprocess.run([*node.wrapper, *words], capture_output=True, text=True, check=False, timeout=120)
+        return looked.stderr + looked.stdout if looked.returncode else ""
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS)
+def test_a_manifest_gives_those_and_no_others(manifest: str) -> None:
+    """The daemon, and what takes its pods' networks back once it is gone; the containers beside them are modest."""
+    found = []
+    for thing in yaml.safe_load_all((ROOT / "deploy" / manifest).read_text()):
+        spec = thing.get("spec", {}).get("template", {}).get("spec", {}) if thing else {}
+        found += [each["securityContext"]["capabilities"] for each in spec.get("containers", [])]
+        beside = [each["securityContext"]["capabilities"] for each in spec.get("initContainers", [])]
+        assert all(each == {"drop": ["ALL"], "add": MODEST} for each in beside)
+    assert found == [{"drop": ["ALL"], "add": list(NEEDED)}]
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("executables", [[], TYPES], ids=["drivers", "executables"])
+def test_together_they_are_enough(executables: list[str], tmp_path: Path) -> None:
+    with confined(tmp_path, "", executables) as node:
+        assert said(node) == "", node.log.read_text()
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("without", NEEDED)
+def test_without_each_something_fails_that_says_so(without: str, tmp_path: Path) -> None:
+    with confined(tmp_path, without, []) as node:
+        assert re.search(NEEDED[without], words := said(node)), words
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("capabilities", [[], MODEST], ids=["none", "theirs"])
+def test_the_containers_beside_write_into_folders_of_others_by_their_one(
+    capabilities: list[str], tmp_path: Path
+) -> None:
+    folders = [tmp_path / "bin", tmp_path / "net.d"]
+    for each in folders:
+        each.mkdir(mode=0o755)
+        os.chown(each, SOMEBODY, SOMEBODY)
+    words = [PLURIMUS, "install", "--bin-dir", folders[0], "--conf-dir", folders[1]]
+    done = subprocess.run([*bounded(capabilities), *words], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode == 0) is bool(capabilities), done.stderr
+    assert capabilities or f"{folders[0]}" in done.stderr
+    assert capabilities or "Permission denied" in done.stderr

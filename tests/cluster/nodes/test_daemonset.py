@@ -21,8 +21,7 @@ from .places import default_places
 from .pods import addresses, delete, network_status, pod, running
 
 CAPABILITIES = {
-    "CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "NET_ADMIN": 12, "NET_RAW": 13, "SYS_MODULE": 16, "SYS_CHROOT": 18,
-    "SYS_PTRACE": 19, "SYS_ADMIN": 21,
+    "DAC_OVERRIDE": 1, "NET_ADMIN": 12, "NET_RAW": 13, "SYS_CHROOT": 18, "SYS_PTRACE": 19, "SYS_ADMIN": 21,
 }.values()  # fmt: skip
 """By their numbers in the kernel."""
 
