@@ -29,8 +29,8 @@ class ExecPlugin:
     """A program that prints an ExecCredential."""
 
     command: str
-    arguments: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = field(default=(), repr=False)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
     api_version: str = ""
 
 
@@ -45,10 +45,10 @@ class Access:
     ca: Path | bytes | None = None
     insecure: bool = False
     server_name: str = ""
-    token: str = ""
+    token: str = field(default="", repr=False)
     token_file: Path | None = None
-    certificate: Path | bytes | None = None
-    key: Path | bytes | None = None
+    certificate: Path | bytes | None = field(default=None, repr=False)
+    key: Path | bytes | None = field(default=None, repr=False)
     exec: ExecPlugin | None = None
     refused: Callable[[], None] = lambda: None
 
@@ -220,6 +220,10 @@ def _named(what: str, entries: Sequence[Named] | None, name: str) -> Named:
 
 
 def _access(cluster: _Cluster, user: _User, folder: Path) -> Access:
+    if "@" in cluster.server:
+        raise ValueError(
+            "the cluster's server has a user in its URL, who is not asked as: put that into the user's entry"
+        )
     if not cluster.server.startswith(("https://", "http://")):
         raise ValueError(f"the cluster's server is {cluster.server!r}, expected an https URL")
     return Access(

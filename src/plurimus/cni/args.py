@@ -117,13 +117,14 @@ def parse_args(text: str) -> Pairs:
 
     Raises:
         RequestError: code 4; a pair has no key, or not exactly one `=` (the reference library, which
-            reads the same text in most plugins, refuses it too).
+            reads the same text in most plugins, refuses it too).  Its value is not told: it may be a secret.
     """
     pairs = []
     for item in text.split(";") if text else ():
         key, equals, value = item.partition("=")
         if not equals or not key or "=" in value:
-            raise _invalid(f"ARGS: invalid pair {item!r}, expected KEY=VALUE with one =")
+            which = f"{key!r} (number {len(pairs) + 1})" if equals and key else f"number {len(pairs) + 1}"
+            raise _invalid(f"ARGS: invalid pair {which}, expected KEY=VALUE with one =")
         pairs.append((key, value))
     return tuple(pairs)
 

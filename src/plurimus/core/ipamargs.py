@@ -34,7 +34,7 @@ def read(pairs: Pairs, known: Iterable[str]) -> dict[str, str]:
     """The values of the `known` keys of CNI_ARGS, which match with regard to case.
 
     Raises:
-        RequestError: code 999; there are other keys, and no IgnoreUnknown.
+        RequestError: code 999; there are other keys, and no IgnoreUnknown.  Their values may be secrets.
     """
     values = {key: value for key, value in pairs if key in known}
     ignore = False
@@ -43,7 +43,7 @@ def read(pairs: Pairs, known: Iterable[str]) -> dict[str, str]:
             if value.lower() not in _BOOLEANS:
                 raise wrong_value(key, value, f"boolean unmarshal error: invalid input {value.lower()}")
             ignore = _BOOLEANS[value.lower()]
-    unknown = [] if ignore else [f"{key}={value}" for key, value in pairs if key not in (*known, "IgnoreUnknown")]
+    unknown = [] if ignore else [key for key, _ in pairs if key not in (*known, "IgnoreUnknown")]
     if unknown:
         listed = " ".join(json.dumps(each, ensure_ascii=False) for each in unknown)
         raise RequestError(f"ARGS: unknown args [{listed}]", code=Code.INTERNAL)

@@ -56,8 +56,10 @@ def test_a_pair_has_a_key_and_exactly_one_equals_sign(text: str) -> None:
 
 def test_the_pair_that_is_wrong_is_named() -> None:
     """Spec section 6.1."""
-    with pytest.raises(RequestError, match="'b=2=3'"):
+    with pytest.raises(RequestError, match=r"invalid pair 'b' \(number 2\)"):
         parse_args("a=1;b=2=3;c=4")
+    with pytest.raises(RequestError, match="invalid pair number 3"):
+        parse_args("a=1;b=2;c")
 
 
 @given(pairs)

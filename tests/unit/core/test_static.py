@@ -54,7 +54,7 @@ def test_what_the_pod_asks_for_takes_the_place_of_all_others() -> None:
         ({"addresses": [{"address": "10.0.0.1/24", "gateway": "zz"}]}, {}, "invalid IP address: zz"),
         ({}, {"cni_args": "IP=10.0.0.1"}, "the 'ip' field is expected to be in CIDR notation, got: '10.0.0.1'"),
         ({}, {"cni_args": "GATEWAY=zz"}, "invalid gateway address: zz"),
-        ({}, {"cni_args": "MAC=02:00:00:00:00:01"}, 'ARGS: unknown args ["MAC=02:00:00:00:00:01"]'),
+        ({}, {"cni_args": "MAC=02:00:00:00:00:01"}, 'ARGS: unknown args ["MAC"]'),
         ({}, {"args": {"cni": {"ips": ["x"]}}}, "an entry in the 'ips' field is NOT in CIDR notation, got: 'x'"),
         ({}, {"runtimeConfig": {"ips": ["x"]}}, "an entry in the 'ips' field is NOT in CIDR notation, got: 'x'"),
         ({"addresses": [{"address": "10.0.0.1/24"}, {"address": "10.0.0.2/24"}]}, {"version": "0.2.0"},
