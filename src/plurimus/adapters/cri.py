@@ -11,6 +11,7 @@ from pathlib import Path
 
 from plurimus.adapters import rooted
 from plurimus.cni.errors import ClusterError
+from plurimus.core.config import DaemonConfig
 from plurimus.wire import cri
 from plurimus.wire.cri import PodSandbox
 from plurimus.wire.protobuf import ProtobufError
@@ -44,6 +45,11 @@ class RuntimeSandboxes:
             return None
         return [sandbox for place in places for sandbox in await self._ask(place)]
 
+    async def ids(self) -> set[str] | None:
+        """The container IDs alone."""
+        listed = await self.listed()
+        return None if listed is None else {each.id for each in listed}
+
     def _find(self, path: str) -> Path | None:
         try:
             places = [Path(rooted.below(str(root).rstrip("/"), path)) for root in self._roots]
@@ -66,3 +72,9 @@ class RuntimeSandboxes:
             f"the container runtime at {socket} does not tell which sandboxes it has: {what}; check the runtime, or "
             "name the one that kubelet uses in 'criSocket'"
         )
+
+
+def of_node(config: DaemonConfig) -> RuntimeSandboxes:
+    """The runtimes of the node of a daemon, which may see its files below `chrootDir`."""
+    roots = dict.fromkeys((Path("/"), Path(config.chroot_dir or "/")))
+    return RuntimeSandboxes(list(roots), socket=config.cri_socket, timeout=config.api_timeout)

@@ -89,6 +89,11 @@ class Verdict:
     why: str = ""
 
 
+def is_runtimes(container_id: str) -> bool:
+    """Whether a sandbox is called as those are that container runtimes make by CRI."""
+    return _RUNTIMES_ID.fullmatch(container_id) is not None
+
+
 def judge(held: Held, words: Words, *, grace: float) -> Verdict:
     """What becomes of `held`; what is on no record is `grace` seconds old at least before it counts as leaked."""
     recorded = words.recorded.get(held.container_id)
@@ -115,7 +120,7 @@ def _unsaid(held: Held, words: Words) -> Verdict | None:
         return Verdict(Fate.KEPT, "its sandbox is on no record, but its network namespace is there")
     if words.listed is None:
         return Verdict(Fate.KEPT, "there is no socket of a container runtime to ask, and its namespace is unknown")
-    if not _RUNTIMES_ID.fullmatch(held.container_id):
+    if not is_runtimes(held.container_id):
         return Verdict(Fate.KEPT, "its owner is not called as a container runtime calls sandboxes")
     return None
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import structlog
 
-from plurimus.adapters import kubeconfig
+from plurimus.adapters import cri, kubeconfig
 from plurimus.adapters.apiserver import ApiServer
 from plurimus.adapters.claims import ClaimedDevices
 from plurimus.adapters.ippools import ApiPools
@@ -163,7 +163,8 @@ async def _serve(config: ConfigFile, stop: asyncio.Event, access: Access | None)
     requests = Requests(config, world)
     listener = Listener(Path(config.daemon.socket_dir))
     sweep = Sweep(config, world, requests, loop.time)
-    debts, half_done = Debts(world.spool, requests, loop.time), HalfDone(requests, world, loop.time)
+    debts = Debts(world.spool, requests, loop.time)
+    half_done = HalfDone(requests, world, loop.time, cri.of_node(config.daemon).ids)
 
     async def recovery() -> dict[str, Any]:
         return {"debts": debts.failed, **await half_done.document()}

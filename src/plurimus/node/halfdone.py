@@ -1,9 +1,10 @@
 """What an earlier daemon, or the node before its reboot, left half done: undone where nobody can want it any more.
 
 At the start every record is looked at, and the cached results without one.  What had a namespace that is no more is
-undone, since nobody asks for its DEL after a reboot.  Where the namespace lives, what was answered is left as it is:
-all its results are in the cache then.  What was not, is the runtime's to delete; it is undone here once neither the
-runtime nor the cluster knows the sandbox.  A record that cannot be read is set aside and made anew of the results.
+undone, since nobody asks for its DEL after a reboot.  Where the namespace lives, the sandbox is the runtime's to
+delete: it is undone here only once the runtime has lost it (`node.runtimesword`), whether it was made to its end, in
+which case all its results are in the cache, or not.  The latter is also undone where no runtime can be asked, and the
+cluster does not know the pod.  A record that cannot be read is set aside and made anew of the results.
 
 What fails is tried again, ever more seldom, as long as the daemon runs; a request about the sandbox goes in between.
 """
@@ -11,7 +12,7 @@ What fails is tried again, ever more seldom, as long as the daemon runs; a reque
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -26,10 +27,9 @@ from plurimus.node import recall
 from plurimus.node.backoff import FIRST, Backoff
 from plurimus.node.context import DEFAULTS, Context
 from plurimus.node.request import Requests
+from plurimus.node.runtimesword import Known, RuntimesWord, Word
 from plurimus.node.world import World
 
-Known = Callable[[], Awaitable[Collection[str] | None]]
-"""The container IDs of all sandboxes the runtime knows; None where it cannot be asked."""
 _log = structlog.get_logger(__name__)
 
 
@@ -45,9 +45,10 @@ class HalfDone:
     ) -> None:
         self._requests = requests
         self._world = world
-        self._runtime = runtime
+        self._word = RuntimesWord(runtime, clock)
         self._listed: set[str] = set()
-        self._open: dict[tuple[str, str], None] = {}
+        self._open: dict[tuple[str, str], bool] = {}
+        """What is not settled; whether nothing is missing but the runtime's word."""
         self._failed = Backoff(clock)
 
     async def run(self) -> None:
@@ -63,19 +64,25 @@ class HalfDone:
         """
         for folder in self._folders():
             await self._list(folder)
-        for folder, container_id in [key for key in self._open if self._failed.is_due(key)]:
-            why = await self._try(folder, container_id, ask=ask)
+        if ask and self._open:
+            await self._word.hear(self._asked_about(), self._recorded)
+        for key in [key for key in self._open if self._failed.is_due(key)]:
+            word = self._word.of(key[1]) if ask else Word.YET
+            if self._open[key] and word in (Word.YET, Word.STRANGER):
+                continue
+            why = await self._try(*key, word, ask=ask)
             if why is None:
-                self._failed.done((folder, container_id))
-                del self._open[folder, container_id]
-            elif why:
-                self._failed.failed((folder, container_id), why)
+                del self._open[key]
+            if why:
+                self._failed.failed(key, why)
+            else:
+                self._failed.done(key)
         measured.HALF_DONE.set(len(self._open))
         return len(self._open)
 
     async def document(self) -> dict[str, Any]:
         """What is not settled, for people."""
-        told: dict[str, Any] = {"failed": self._failed.document()}
+        told: dict[str, Any] = {"failed": self._failed.document(), **self._word.document(self._asked_about())}
         try:
             stores = [self._world.records(folder) for folder in self._folders()]
             told["setAside"] = [path for records in stores for path in await records.aside_paths()]
@@ -103,14 +110,20 @@ class HalfDone:
             return
         self._failed.done(folder)
         self._listed.add(folder)
-        self._open |= dict.fromkeys((folder, container_id) for container_id in (*recorded, *cached))
+        self._open |= dict.fromkeys(((folder, container_id) for container_id in (*recorded, *cached)), False)
 
-    async def _try(self, folder: str, container_id: str, *, ask: bool) -> str | None:
+    def _asked_about(self) -> set[str]:
+        return {container_id for _, container_id in self._open}
+
+    async def _recorded(self) -> set[str]:
+        return {each for folder in self._folders() for each in await self._world.records(folder).container_ids()}
+
+    async def _try(self, folder: str, container_id: str, word: Word, *, ask: bool) -> str | None:
         """Why the sandbox is to be looked at again, empty where it only is to be asked about; None if it is settled."""
         context = self._context(container_id, folder)
         try:
             async with self._requests.sandbox(context):
-                return await self._settle(context, ask=ask)
+                return await self._settle(context, word, ask=ask)
         except PlurimusError as error:
             _log.error("a sandbox is not settled and will be looked at again", container=container_id,
                        code=error.code, error=str(error))  # fmt: skip
@@ -119,7 +132,7 @@ class HalfDone:
             _log.exception("a sandbox is not settled for a reason nobody foresaw", container=container_id)
             return f"{type(error).__name__}: {error}"
 
-    async def _settle(self, context: Context, *, ask: bool) -> str | None:
+    async def _settle(self, context: Context, word: Word, *, ask: bool) -> str | None:
         plan = await recall.known(context.env, context.netconf, self._world)
         if plan is None:
             return None
@@ -127,14 +140,20 @@ class HalfDone:
             await self._undo(context, replace(plan, netns=""), "its namespace is gone")
             return None
         await self._have_record(context, plan)
-        missing = [each.ifname for each in plan.attachments if not await context.chain.is_cached(plan, each)]
-        # only of what we recorded ourselves is it known that it has its results before it is answered
-        if not missing or not plan.cookie:
+        # of what others recorded it is not known whether this is its namespace, nor when its results are in the cache
+        if not plan.cookie:
             return None
+        if word is Word.LOST:
+            await self._undo(context, plan, "its namespace is there, and the container runtime has lost it")
+            return None
+        missing = [each.ifname for each in plan.attachments if not await context.chain.is_cached(plan, each)]
+        if not missing:
+            self._open[context.netconf.cni_dir, plan.container_id] = True
+            return None if word in (Word.NONE, Word.LISTED) else ""
         if not ask:
             return ""
-        if await self._is_nobodys(plan):
-            await self._undo(context, plan, "it was not made to its end, and nobody knows it any more")
+        if word in (Word.NONE, Word.STRANGER) and await self._is_nobodys(plan):
+            await self._undo(context, plan, "it was not made to its end, and nobody knows its pod any more")
             return None
         return f"{plan.pod}: {', '.join(missing)}: neither made nor deleted to the end; the runtime's DEL is waited for"
 
@@ -152,10 +171,7 @@ class HalfDone:
             _log.warning("a record was made anew of cached results", interfaces=[a.ifname for a in plan.attachments])
 
     async def _is_nobodys(self, plan: Plan) -> bool:
-        """Whether the runtime, or else the cluster, is sure that the sandbox, or its pod, does not exist."""
-        known = await self._runtime()
-        if known is not None:
-            return plan.container_id not in known
+        """Whether the cluster is sure that the pod does not exist."""
         if self._world.cluster is None or not plan.pod.name:
             return False
         pod = await self._world.cluster.get_pod(plan.pod.namespace, plan.pod.name, uid=plan.pod.uid)

@@ -10,8 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from plurimus.adapters import nodepods
-from plurimus.adapters.cri import RuntimeSandboxes
+from plurimus.adapters import cri, nodepods
 from plurimus.adapters.kubernetes import KubernetesCluster
 from plurimus.adapters.manifests import ManifestFolder
 from plurimus.adapters.nodepods import NodePod
@@ -63,10 +62,7 @@ class Look:
     """
 
     def __init__(self, config: ConfigFile, world: World, clock: Callable[[], float]) -> None:
-        roots = dict.fromkeys((Path("/"), Path(config.daemon.chroot_dir or "/")))
-        self._runtime = RuntimeSandboxes(
-            list(roots), socket=config.daemon.cri_socket, timeout=config.daemon.api_timeout
-        )
+        self._runtime = cri.of_node(config.daemon)
         self._root = Path(config.daemon.chroot_dir or "/")
         self._config, self._world, self._clock = config, world, clock
         self._first_seen: dict[tuple[str, str, str, str], float] = {}
@@ -107,8 +103,7 @@ class Look:
     async def _words(self, found: Found, held: Collection[Held], busy: Collection[str]) -> Words:
         listed, silent = None, ""
         try:
-            sandboxes = await self._runtime.listed()
-            listed = None if sandboxes is None else {each.id for each in sandboxes}
+            listed = await self._runtime.ids()
         except ClusterError as error:
             silent = str(error)
             found.odd.append(silent)

@@ -111,14 +111,6 @@ async def test_what_was_not_made_to_its_end_is_left_to_the_runtime_while_it_know
     assert CONTAINER in failed["what"]
 
 
-async def test_what_was_not_made_to_its_end_is_undone_once_the_runtime_does_not_know_it() -> None:
-    node = await made()
-    await cut_short(node)
-    assert await after_a_crash(node, runtime=["other"]).look() == 0
-    assert node.left() == []
-    assert {call.env["CNI_NETNS"] for call in node.plugins.calls if call.verb == "DEL"} == {NETNS}
-
-
 async def test_without_a_runtime_to_ask_the_cluster_says_whether_the_pod_is_gone() -> None:
     node, clock = await made(), Clock()
     await cut_short(node)
