@@ -119,7 +119,7 @@ def parse_args(text: str) -> Pairs:
         RequestError: code 4; a pair has no key, or not exactly one `=` (the reference library, which
             reads the same text in most plugins, refuses it too).  Its value is not told: it may be a secret.
     """
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for item in text.split(";") if text else ():
         key, equals, value = item.partition("=")
         if not equals or not key or "=" in value:
