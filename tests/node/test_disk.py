@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from plurimus.adapters.deviceinfo import OFFERED_DIR
+from plurimus.core.plan import DEVICE_INFO_DIR
+
 from .daemon import Node
 from .surroundings import Disk, pod_of, small_disk
+
+VF, DEVICE = "example.com/vf", "0000:18:02.4"
 
 
 @pytest.fixture
@@ -95,4 +103,44 @@ def test_a_disk_that_becomes_read_only_keeps_pods_until_it_can_be_written(node: 
     pod.delete()
     other.add()
     other.delete()
+    node.is_as(before)
+
+
+@pytest.fixture
+def told() -> Iterator[Disk]:
+    """A small disk of the files that tell of attachments' devices; a device plugin has told of its own."""
+    own, offered = Path(DEVICE_INFO_DIR), Path(OFFERED_DIR)
+    for folder in (own, offered):
+        folder.mkdir(parents=True, exist_ok=True)
+    (offered / f"example.com-vf-{DEVICE}-device.json").write_text(json.dumps({"type": "pci", "version": "1.1.0"}))
+    try:
+        with small_disk(own) as disk:
+            yield disk
+    finally:
+        shutil.rmtree(own.parent)
+
+
+def test_a_full_disk_of_device_information_refuses_what_is_to_read_it(node: Node, told: Disk) -> None:
+    """Only a network whose plugin declares that it reads the file depends on it."""
+    annotation = {"k8s.v1.cni.cncf.io/resourceName": VF}
+    node.network("reads", node.macvlan(capabilities={"CNIDeviceInfoFile": True}), **annotation)
+    node.network("ignores", node.macvlan(), **annotation)
+    devices = {"trainer": {VF: [DEVICE]}}
+    pod, other = node.sandbox("reads", devices=devices), node.sandbox("ignores", devices=devices)
+    before = node.snapshot()
+    told.fill()
+    answer = pod.call("ADD")
+    said = answer.refused(5)
+    assert "the device information the plugin is to read: cannot write " in said
+    assert f"default-reads-{pod.id}_net1: No space left on device" in said
+    assert "free space or inodes" in answer.document["details"]
+    node.is_as(before)
+    assert [path.name for path in Path(DEVICE_INFO_DIR).iterdir()] == [".ballast"]
+    other.add()
+    other.delete()
+    told.clear()
+    pod.add()
+    assert pod.network_status()[1]["device-info"] == {"type": "pci", "version": "1.1.0"}
+    pod.delete()
+    assert list(Path(DEVICE_INFO_DIR).iterdir()) == []
     node.is_as(before)
