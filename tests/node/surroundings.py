@@ -58,7 +58,8 @@ class Preloaded(Node):
 
     def __init__(self, folder: Path, **config: Any) -> None:
         super().__init__(folder, **config)
-        self.fsync_fails, self.clock_shift = folder / "fsync-fails", folder / "clock-shift"
+        self.fsync_fails, self.read_fails = folder / "fsync-fails", folder / "read-fails"
+        self.clock_shift = folder / "clock-shift"
         self._library = folder / "surroundings.so"
         run("cc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", str(self._library), str(_SOURCE), "-ldl")
 
@@ -66,11 +67,11 @@ class Preloaded(Node):
         before = dict(os.environ)
         # the interpreter alone has it: what it starts is to be as on any node
         os.environ.update(LD_PRELOAD=str(self._library), FSYNC_FAILS=str(self.fsync_fails),
-                          CLOCK_SHIFT=str(self.clock_shift))  # fmt: skip
+                          READ_FAILS=str(self.read_fails), CLOCK_SHIFT=str(self.clock_shift))  # fmt: skip
         try:
             super().spawn()
         finally:
-            for name in ("LD_PRELOAD", "FSYNC_FAILS", "CLOCK_SHIFT"):
+            for name in ("LD_PRELOAD", "FSYNC_FAILS", "READ_FAILS", "CLOCK_SHIFT"):
                 if name in before:
                     os.environ[name] = before[name]
                 else:

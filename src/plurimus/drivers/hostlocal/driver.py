@@ -82,7 +82,10 @@ class HostLocal(Driver):
         def work() -> None:
             with folder.existing() as opened:
                 if opened is not None:
-                    opened.remove(_owned(opened, lease))
+                    owned = _owned(opened, lease)
+                    opened.remove(owned)
+                    if not owned:
+                        opened.refuse_unread()
 
         async with folder.turn:
             await in_turn(work)
@@ -132,9 +135,10 @@ class HostLocal(Driver):
                 leases = {name: content for name, content in opened.leases().items() if rangesets.number(name)}
                 opened.remove(name for name, content in leases.items() if hostlocal.is_stale(content, valid))
                 empty = sorted(name for name, content in leases.items() if not content)
-            if empty:
-                _log.warning("files name no owner: remove them, unless their addresses are to be kept free",
-                             folder=folder.where(), addresses=empty)  # fmt: skip
+                if empty:
+                    _log.warning("files name no owner: remove them, unless their addresses are to be kept free",
+                                 folder=folder.where(), addresses=empty)  # fmt: skip
+                opened.refuse_unread()
 
         async with folder.turn:
             await in_thread(work)

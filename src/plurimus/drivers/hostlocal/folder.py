@@ -158,9 +158,24 @@ class OpenFolder:
     def owned(self, content: bytes) -> list[str]:
         """The files that are leases with that content, now."""
         found = self._read().of(content)
-        if any(known.lease(self._handle, name) != content for name in found):  # somebody wrote to one
+        if not all(self._has(name, content) for name in found):  # somebody wrote to one
             found = self._read(anew=True).of(content)
         return sorted(found)
+
+    def _has(self, name: str, content: bytes) -> bool:
+        try:
+            return known.lease(self._handle, name) == content
+        except OSError:  # reading all anew will tell
+            return False
+
+    def refuse_unread(self) -> None:
+        """For who found nothing in a folder where not all can be read.
+
+        Raises:
+            AttachmentError: code 5, with the path of the first file that cannot be.
+        """
+        for name, error in sorted(self._read().unread.items()):
+            raise files.io_error(f"{self._of.where()}/{name}", "read", error) from error
 
     def leases(self) -> dict[str, bytes]:
         """All leases, read anew, by the names of their files."""
@@ -202,7 +217,9 @@ class OpenFolder:
 
     def last(self, number: int) -> str:
         """The address given last of a set; empty where that is unknown."""
-        content = known.read(self._handle, f"{hostlocal.LAST}{number}")
+        content = None
+        with contextlib.suppress(OSError):
+            content = known.read(self._handle, f"{hostlocal.LAST}{number}")
         return content.decode(errors="replace") if content else ""
 
     def note_last(self, number: int, address: str) -> None:
@@ -214,7 +231,9 @@ class OpenFolder:
         """Have the next one know what this one knows."""
         if self._known is None:
             return  # nothing was looked at
-        if self._changed or self._known is not self._of.known:
+        if self._known.unread:  # they may be readable for the next one
+            self._of.known = None
+        elif self._changed or self._known is not self._of.known:
             self._of.known = self._known
             self._of.stamp = _put_stamp(self._handle)
 

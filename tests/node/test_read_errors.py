@@ -1,0 +1,99 @@
+"""A disk that cannot read what it has: a clear error that names the file, and nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from .process import eventually
+from .runtime import Sandbox
+from .surroundings import Preloaded, pod_of
+
+pytestmark = pytest.mark.usefixtures("root")
+
+
+@contextmanager
+def unreadable(node: Preloaded, path: Path) -> Iterator[None]:
+    """Every read of a file fails with EIO."""
+    node.read_fails.write_text(str(path))
+    try:
+        yield
+    finally:
+        node.read_fails.unlink()
+
+
+def lease(node: Preloaded, network: str) -> Path:
+    (found,) = (node.ipam / network).glob("10.*")
+    return found
+
+
+def is_forgotten(pod: Sandbox) -> bool:
+    return not pod.record.exists()
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Iterator[Preloaded]:
+    with Preloaded(tmp_path) as node:
+        yield node
+        node.reset()
+
+
+def test_a_record_that_cannot_be_read_loses_nothing_and_is_told(broken: Preloaded) -> None:
+    pod = pod_of(broken)
+    before = broken.snapshot()
+    pod.add()
+    made = broken.snapshot()
+    with unreadable(broken, pod.record):
+        for verb in ("CHECK", "DEL", "ADD"):
+            assert f"cannot read {pod.record}: Input/output error" in pod.call(verb).refused(5)
+            assert broken.snapshot() == made
+    pod.check()
+    pod.delete()
+    broken.is_as(before)
+
+
+def test_a_record_that_a_start_cannot_read_is_undone_once_it_can(broken: Preloaded) -> None:
+    pod, living = pod_of(broken), broken.sandbox()
+    living.add()
+    before = broken.snapshot()
+    del before[f"namespace {pod.name}"]
+    pod.add()
+    broken.stop()
+    broken.lose(pod)
+    with unreadable(broken, pod.record):
+        broken.start()
+        eventually(lambda: f"cannot read {pod.record}: Input/output error" in broken.log.read_text(), broken.snapshot)
+        assert not is_forgotten(pod)
+        living.check()
+    eventually(lambda: is_forgotten(pod), broken.log.read_text)
+    broken.is_as(before)
+
+
+def test_a_lease_that_cannot_be_read_is_not_given_back_unseen(broken: Preloaded) -> None:
+    pod, other = pod_of(broken), pod_of(broken)
+    before = broken.snapshot()
+    pod.add()
+    mine = lease(broken, "driver")
+    with unreadable(broken, mine):
+        other.add()
+        assert other.addresses()["net1"] != pod.addresses()["net1"]
+        other.delete()
+        assert f"cannot read {mine}: Input/output error" in pod.call("DEL").refused(5)
+        assert mine.exists()
+        assert pod.recorded() == ["net1"]
+    pod.delete()
+    broken.is_as(before)
+
+
+def test_a_cached_result_that_cannot_be_read_keeps_no_pod(broken: Preloaded) -> None:
+    """What it says is on record, too."""
+    pod = pod_of(broken)
+    before = broken.snapshot()
+    pod.add()
+    (result,) = (broken.state / "results").glob("driver-*")
+    with unreadable(broken, result):
+        pod.delete()
+    broken.is_as(before)
