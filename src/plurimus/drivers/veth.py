@@ -71,12 +71,23 @@ def make(host: Netlink, namespace: int | None, wanted: Pair) -> HostEnd:
                     f"making the veth {wanted.ifname!r}", errno.EEXIST, f"there is an interface {wanted.ifname} already"
                 ) from error
             continue
-        sysctls.write_here({f"net/ipv6/conf/{name}/accept_ra": "0"}, tolerant=True)
-        found = host.index_and_mac(name)
-        if found is None:
-            raise AttachmentError(f"interface {name} was deleted by another program while it was set up")
-        return HostEnd(name, *found)
+        try:
+            return _end(host, name)
+        except BaseException as error:
+            try:
+                links.delete(host, name)
+            except AttachmentError as failure:
+                error.add_note(f"while undoing: {failure}")
+            raise
     raise AttachmentError(f"no free name for the host's end of {wanted.ifname} after {_ATTEMPTS} attempts")
+
+
+def _end(host: Netlink, name: str) -> HostEnd:
+    sysctls.write_here({f"net/ipv6/conf/{name}/accept_ra": "0"}, tolerant=True)
+    found = host.index_and_mac(name)
+    if found is None:
+        raise AttachmentError(f"interface {name} was deleted by another program while it was set up")
+    return HostEnd(name, *found)
 
 
 def _pair(name: str, namespace: int | None, wanted: Pair) -> NewLink:
