@@ -57,13 +57,14 @@ class NamespaceKernel:
     async def is_gone(self, path: str, cookie: str) -> bool:
         if cookie and (not path or cookie.partition("/")[0] != _boot()):
             return True
-        if netns.is_gone(path):
-            return True
-        if not cookie:
+        return netns.is_gone(path) or await self.is_anothers(path, cookie)
+
+    async def is_anothers(self, path: str, cookie: str) -> bool:
+        if not cookie or not path:
             return False
         try:
             return await self.cookie(path) not in ("", cookie)
-        except netns.NamespaceError:  # it is going at this moment, or its folder cannot be seen
+        except netns.NamespaceError:  # there is none, or its folder cannot be seen
             return False
 
 

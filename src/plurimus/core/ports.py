@@ -253,6 +253,9 @@ class Kernel(Protocol):
     async def cookie(self, netns: str) -> str:
         """What no other namespace of this node has or ever had; empty where the kernel does not tell."""
 
+    async def is_anothers(self, netns: str, cookie: str) -> bool:
+        """Whether the namespace at `netns` is another than the one with that cookie; no, where nobody can tell."""
+
     async def is_leftover(self, netns: str) -> bool:
         """Whether what is at `netns` is no network namespace: one was there and is gone."""
 

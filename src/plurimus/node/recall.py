@@ -54,13 +54,7 @@ async def known(env: Environment, netconf: NetConf, world: World) -> Plan | None
 
 async def _is_anothers(plan: Plan, netns: str, world: World) -> bool:
     """Whether the namespace at `netns` is not the one the attachments were made in."""
-    if not plan.cookie or not netns:
-        return False
-    try:
-        now = await world.kernel.cookie(netns)
-    except PlurimusError:  # there is none, which plugins can tell themselves
-        return False
-    if now in ("", plan.cookie):
+    if not await world.kernel.is_anothers(netns, plan.cookie):
         return False
     _log.warning("the sandbox's namespace has gone and another one is at its path, which is left alone", netns=netns)
     return True

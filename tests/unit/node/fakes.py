@@ -219,8 +219,11 @@ class FakeKernel:
     async def is_leftover(self, netns: str) -> bool:
         return netns in self.leftovers
 
+    async def is_anothers(self, netns: str, cookie: str) -> bool:
+        return bool(cookie and netns) and cookie != await self.cookie(netns)
+
     async def is_gone(self, netns: str, cookie: str) -> bool:
-        return netns in self.leftovers or (bool(cookie) and (not netns or cookie != await self.cookie(netns)))
+        return netns in self.leftovers or bool(cookie and not netns) or await self.is_anothers(netns, cookie)
 
 
 class FakeCluster:
