@@ -65,7 +65,7 @@ class GiveBack:
         held = seen.held
         try:
             async with self._requests.locks.hold(held.container_id):
-                if await self._is_recorded(held.container_id):
+                if await self._requests.cni_dir_of(held.container_id) is not None:
                     return "its sandbox is on record by now"
                 await self._release(seen, held)
         except PlurimusError as error:
@@ -89,9 +89,3 @@ class GiveBack:
         await self._world.plugins.run(
             kind, env=env, stdin=gojson.encode(conf).encode(), search=(self._netconf.bin_dir,)
         )
-
-    async def _is_recorded(self, container_id: str) -> bool:
-        for folder in self._requests.cni_dirs:
-            if await self._world.records(folder).load(container_id) is not None:
-                return True
-        return False

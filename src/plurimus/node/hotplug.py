@@ -43,8 +43,8 @@ async def handle(requests: Requests, request: Request, attributes: InterfaceAttr
     env = args.parse_environment(request.env, defaults={"CNI_PATH": "/opt/cni/bin"})
     # the overlay's own version says nothing about the verb here: the delegate's does
     stdin = {"name": "delegate", "cniVersion": version.CURRENT}
-    if env.container_id:
-        stdin["cniDir"] = await requests.cni_dir_of(env.container_id)
+    if env.container_id and (folder := await requests.cni_dir_of(env.container_id)):
+        stdin["cniDir"] = folder
     context = requests.context(env, stdin)
     config = conf.parse(request.stdin, list_version=context.netconf.cni_version)
     if env.verb == "ADD":  # who asks passes on a definition

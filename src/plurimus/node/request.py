@@ -104,12 +104,12 @@ class Requests:
         )
         return Context(env, stdin, merged, self._world, chain, attacher)
 
-    async def cni_dir_of(self, container_id: str) -> str:
-        """The `cniDir` with the sandbox's record; the default where none has it."""
+    async def cni_dir_of(self, container_id: str) -> str | None:
+        """The `cniDir` with the sandbox's record; None where none has it."""
         for folder in sorted(self.cni_dirs):
             if await self._world.records(folder).load(container_id) is not None:
                 return folder
-        return netconf.shim_cni_dir({})
+        return None
 
     async def _dispatch(self, context: Context, request: Request) -> Outcome:
         verb = context.env.verb
