@@ -22,6 +22,7 @@ from plurimus.core import config
 from plurimus.model.pod import NETWORK_STATUS, Pod
 from plurimus.node import daemon
 from plurimus.node.late import NODE_NAME
+from plurimus.node.recovery import Debts
 from plurimus.node.request import Outcome, Request, Requests
 from plurimus.node.sweep import Sweep
 from plurimus.node.world import NEEDS
@@ -83,7 +84,8 @@ class Node:
         world = daemon.make_world(self._config)
         assert isinstance(world.cluster, KubernetesCluster)
         self.cluster, self.requests = world.cluster, Requests(self._config, world)
-        self.sweep = Sweep(self._config, world, self.requests, time.monotonic)
+        debts = Debts(world.spool, self.requests, time.monotonic)
+        self.sweep = Sweep(self._config, world, self.requests, debts, time.monotonic)
         task = asyncio.create_task(world.cluster.run())
         try:
             if synced:

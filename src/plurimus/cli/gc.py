@@ -22,6 +22,7 @@ from plurimus.core.leaks import Fate
 from plurimus.node import daemon as node
 from plurimus.node import examine
 from plurimus.node.listener import NAME
+from plurimus.node.recovery import Debts
 from plurimus.node.request import Requests
 from plurimus.node.sweep import GRACE, Report, Sweep
 
@@ -76,7 +77,8 @@ async def _swept(path: Path, *, dry_run: bool, grace: float, alone: bool) -> Rep
     world = node.make_world(loaded)
     try:
         requests = Requests(loaded, world, FileLocks(Path(merged.cni_dir) / ".locks"))
-        return await Sweep(loaded, world, requests, time.monotonic).sweep(dry_run=dry_run, grace=grace)
+        debts = Debts(world.spool, requests, time.monotonic)
+        return await Sweep(loaded, world, requests, debts, time.monotonic).sweep(dry_run=dry_run, grace=grace)
     finally:
         if world.cluster is not None:
             await world.cluster.close()

@@ -162,8 +162,8 @@ async def _serve(config: ConfigFile, stop: asyncio.Event, access: Access | None)
         world = replace(world, check_node=own.check)
     requests = Requests(config, world)
     listener = Listener(Path(config.daemon.socket_dir))
-    sweep = Sweep(config, world, requests, loop.time)
     debts = Debts(world.spool, requests, loop.time)
+    sweep = Sweep(config, world, requests, debts, loop.time)
     half_done = HalfDone(requests, world, loop.time, cri.of_node(config.daemon).ids)
 
     async def recovery() -> dict[str, Any]:

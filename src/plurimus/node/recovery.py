@@ -50,8 +50,11 @@ class Debts:
             await self.pay()
             await asyncio.sleep(_PAUSE)
 
-    async def pay(self, *, within: float = math.inf) -> int:
-        """Pay what is due, and begin with none once `within` seconds are over; the number of debts left."""
+    async def pay(self, *, within: float = math.inf, at_once: bool = False) -> int:
+        """Pay what is due, and begin with none once `within` seconds are over; the number of debts left.
+
+        With `at_once` what has failed is due, too.
+        """
         end = self._clock() + within
         pending = [
             (folder, name, content)
@@ -61,7 +64,7 @@ class Debts:
         self._failed.keep({(folder, name) for folder, name, _ in pending})
         left = 0
         for folder, name, content in pending:
-            if not self._failed.is_due((folder, name)) or self._clock() > end:
+            if not (at_once or self._failed.is_due((folder, name))) or self._clock() > end:
                 left += 1
                 continue
             why = await self._try(self._spool(folder), name, content)

@@ -76,12 +76,16 @@ def wish(body: bytes | None) -> Wish:
 
 
 class Sweep:
-    """Sweeps the node of `requests`; `clock` gives seconds that only grow; `last` is what the last sweep found."""
+    """Sweeps the node of `requests`, whose `debts` it has paid; `clock` gives seconds that only grow.
 
-    def __init__(self, config: ConfigFile, world: World, requests: Requests, clock: Callable[[], float]) -> None:
-        self._config, self._world, self._requests = config, world, requests
+    `last` is what the last sweep found.
+    """
+
+    def __init__(
+        self, config: ConfigFile, world: World, requests: Requests, debts: Debts, clock: Callable[[], float]
+    ) -> None:
+        self._config, self._world, self._requests, self._debts = config, world, requests, debts
         self._look = Look(config, world, clock)
-        self._debts = Debts(world.spool, requests, clock)
         self._turn = asyncio.Lock()
         self._told: Counter[tuple[str, str, str, str]] = Counter()
         self.last = Report()
@@ -133,7 +137,7 @@ class Sweep:
                 stuck[row.container] = await back.sandbox(seen.sandbox)
                 row.done = stuck[row.container] or "freed"
         if any(row.kind == holdings.OWED for _, row in leaked):
-            await self._debts.pay()
+            await self._debts.pay(at_once=True)
         for seen, row in leaked:
             if row.kind == holdings.OWED:
                 left = {name for name, _ in self._world.spool(row.where).pending()}

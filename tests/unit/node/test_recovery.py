@@ -100,6 +100,20 @@ async def test_a_failed_debt_is_tried_again_ever_more_seldom() -> None:
     assert node.left() == []
 
 
+async def test_who_wants_it_now_has_a_debt_paid_whose_next_try_is_not_due() -> None:
+    """`plurimus gc`, and the sweep."""
+    node = Node()
+    await node.add()
+    node.plugins.fail("DEL", times=1)
+    node.spool.put(CONTAINER, "eth0", body(node))
+    paying = debts(node)
+    assert await paying.pay() == 1
+    assert await paying.pay() == 1
+    assert node.plugins.made("DEL") == ["DEL bridge eth0"]
+    assert await paying.pay(at_once=True) == 0
+    assert node.left() == []
+
+
 async def test_one_debt_that_fails_does_not_hold_up_the_others() -> None:
     node = Node()
     for container in ("c1", "c2", "c3"):

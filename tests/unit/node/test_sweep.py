@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from plurimus.adapters.kubernetes import KubernetesCluster
 from plurimus.cni import gojson
 from plurimus.core import measured
 from plurimus.core.config import ConfigFile, parse
+from plurimus.node.recovery import Debts
 from plurimus.node.request import Requests
 from plurimus.node.sweep import Report, Sweep
 from plurimus.node.world import World, real_world
@@ -81,7 +82,12 @@ async def swept(folder: Path, api: ApiServer, shelf: Shelf, **options: Any) -> R
     read = config(folder)
     world = real_world(read, KubernetesCluster(api, NODE), None, lambda: shelf, chroot=str(folder / "root"))
     with Runtime(folder / "root/cri.sock"):
-        return await Sweep(read, world, requests(read, world), lambda: 0.0).sweep(**{"grace": 0, **options})
+        return await sweep_of(read, world, lambda: 0.0).sweep(**{"grace": 0, **options})
+
+
+def sweep_of(read: ConfigFile, world: World, clock: Callable[[], float]) -> Sweep:
+    made = requests(read, world)
+    return Sweep(read, world, made, Debts(world.spool, made, clock), clock)
 
 
 def requests(read: ConfigFile, world: World) -> Requests:
@@ -139,7 +145,7 @@ async def test_what_has_no_age_waits_from_the_first_look_that_saw_it(
     shelf, now = await shelf_of(tmp_path), [0.0]
     read = config(tmp_path)
     world = real_world(read, KubernetesCluster(api, NODE), None, lambda: shelf, chroot=str(tmp_path / "root"))
-    sweep = Sweep(read, world, requests(read, world), lambda: now[0])
+    sweep = sweep_of(read, world, lambda: now[0])
     before = measured.LEAKS_FREED.value("allocation")
     with Runtime(tmp_path / "root/cri.sock"):
         for clock, left in ((0.0, 3), (299.0, 3), (300.0, 0)):
