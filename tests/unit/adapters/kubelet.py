@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import grpc
 
 from plurimus.adapters.podresources import FOLDER, SOCKET
+from tests.grpcserver import GrpcServer, Method
 from tests.protos import POD_RESOURCES as api
 
 Devices = Sequence[tuple[str, Sequence[str]]]
@@ -24,7 +24,7 @@ def pod(name: str, *containers: Devices, namespace: str = "ns") -> Any:
     return api.PodResources(name=name, namespace=namespace, containers=made)
 
 
-class Kubelet:
+class Kubelet(GrpcServer):
     """Serves within a `with` block, at its place below `root`.
 
     `get` is what it makes of the question for one pod: it knows the answer, it is switched off, or it is unknown to
@@ -40,38 +40,23 @@ class Kubelet:
         refusals: Sequence[grpc.StatusCode] = (),
     ) -> None:
         self.root = root
-        self.socket = root / FOLDER.lstrip("/") / SOCKET
         self.pods = list(pods)
         self.asked: list[str] = []
         self._get = get
         self._refusals = list(refusals)
-
-    def __enter__(self) -> Self:
-        self.socket.parent.mkdir(parents=True, exist_ok=True)
-        self._workers = ThreadPoolExecutor(1)
-        self._server = grpc.server(self._workers)
         methods = {"List": self._method("List", self._list)}
-        if self._get != "unknown":
+        if get != "unknown":
             methods["Get"] = self._method("Get", self._one)
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("v1.PodResourcesLister", methods),))
-        self._server.add_insecure_port(f"unix:{self.socket}")
-        self._server.start()
-        return self
+        super().__init__(root / FOLDER.lstrip("/") / SOCKET, "v1.PodResourcesLister", methods)
 
-    def __exit__(self, *_: object) -> None:
-        self._server.stop(None).wait()
-        self._workers.shutdown()
-        self.socket.unlink(missing_ok=True)
-
-    def _method(self, name: str, answer: Callable[[Any, grpc.ServicerContext], Any]) -> grpc.RpcMethodHandler:
+    def _method(self, name: str, answer: Callable[[Any, grpc.ServicerContext], Any]) -> Method:
         def called(request: Any, context: grpc.ServicerContext) -> Any:
             self.asked.append(name)
             if self._refusals:
                 context.abort(self._refusals.pop(0), "rejected by rate limit")
             return answer(request, context)
 
-        kind = getattr(api, f"{name}PodResourcesRequest")
-        return grpc.unary_unary_rpc_method_handler(called, kind.FromString, lambda made: made.SerializeToString())
+        return getattr(api, f"{name}PodResourcesRequest"), called
 
     def _list(self, _: Any, __: grpc.ServicerContext) -> Any:
         return api.ListPodResourcesResponse(pod_resources=self.pods)
