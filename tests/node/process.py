@@ -14,7 +14,7 @@ from plurimus.adapters import netns
 
 from . import scripts
 from .daemon import PLURIMUS, SHIM, Node
-from .runtime import Sandbox
+from .runtime import Answer, Sandbox
 
 PATIENCE = 30.0
 TOLD = """
@@ -36,6 +36,38 @@ def eventually(holds: Callable[[], bool], what: Callable[[], object]) -> None:
     while not holds():
         assert time.monotonic() < end, what()
         time.sleep(0.01)
+
+
+def launch(sandbox: Sandbox, verb: str) -> subprocess.Popen[bytes]:
+    """A call of the runtime that runs beside the test."""
+    env = {"CNI_COMMAND": verb, "CNI_PATH": str(sandbox.node.bin), **sandbox.environment()}
+    call = subprocess.Popen([SHIM], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert call.stdin is not None
+    call.stdin.write(json.dumps(sandbox.netconf).encode())
+    call.stdin.close()
+    call.stdin = None
+    return call
+
+
+def begin(sandbox: Sandbox, verb: str) -> subprocess.Popen[bytes]:
+    """One whose plugin, which is `told`, has been started and goes on until `go`."""
+    folder = sandbox.node.folder
+    (folder / "started").unlink(missing_ok=True)
+    (folder / "wait").touch()
+    call = launch(sandbox, verb)
+    eventually((folder / "started").exists, sandbox.node.log.read_text)
+    return call
+
+
+def end(call: subprocess.Popen[bytes]) -> Answer:
+    """Wait for a call that was launched."""
+    stdout, _ = call.communicate(timeout=PATIENCE)
+    return Answer(call.returncode, stdout)
+
+
+def go(node: Node) -> None:
+    """Let the plugin end."""
+    (node.folder / "wait").unlink()
 
 
 def refuses_to_start(config: Path, *wrapper: str) -> str:
@@ -83,26 +115,10 @@ class Daemon(Node):
         return self.sandbox(cluster_network={"cniVersion": "1.0.0", "name": "pods", "type": "told"})
 
     def begin(self, sandbox: Sandbox, verb: str) -> subprocess.Popen[bytes]:
-        """A call of the runtime that goes on until `go`, once the plugin has been started."""
-        (self.folder / "started").unlink(missing_ok=True)
-        (self.folder / "wait").touch()
-        shim = self.call_beside(sandbox, verb)
-        eventually((self.folder / "started").exists, self.log.read_text)
-        return shim
-
-    def call_beside(self, sandbox: Sandbox, verb: str) -> subprocess.Popen[bytes]:
-        """A call of the runtime that goes on beside the test."""
-        env = {"CNI_COMMAND": verb, "CNI_PATH": str(self.bin), **sandbox.environment()}
-        shim = subprocess.Popen([SHIM], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert shim.stdin is not None
-        shim.stdin.write(json.dumps(sandbox.netconf).encode())
-        shim.stdin.close()
-        shim.stdin = None
-        return shim
+        return begin(sandbox, verb)
 
     def go(self) -> None:
-        """Let the plugin end."""
-        (self.folder / "wait").unlink()
+        go(self)
 
     def refuse_to_delete(self, refuse: bool) -> None:
         if refuse:

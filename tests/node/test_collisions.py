@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 
 import pytest
 
 from . import scripts
-from .daemon import SHIM, Node
-from .process import PATIENCE, TOLD, eventually
+from .daemon import Node
+from .process import TOLD, begin, end, eventually, go, launch
 from .runtime import Answer, Sandbox
 
 
@@ -30,35 +28,6 @@ def pod_of(node: Node) -> Sandbox:
     chain = [node.macvlan(), {"type": "told"}]
     node.network("rail", {"cniVersion": "1.1.0", "name": "rail", "plugins": chain})
     return node.sandbox("rail")
-
-
-def launch(pod: Sandbox, verb: str) -> subprocess.Popen[bytes]:
-    """A call that runs beside the test."""
-    env = {"CNI_COMMAND": verb, "CNI_PATH": str(pod.node.bin), **pod.environment()}
-    call = subprocess.Popen([SHIM], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert call.stdin is not None
-    call.stdin.write(json.dumps(pod.netconf).encode())
-    call.stdin.close()
-    call.stdin = None
-    return call
-
-
-def begin(pod: Sandbox, verb: str) -> subprocess.Popen[bytes]:
-    """A call whose plugin has been started and waits."""
-    (pod.node.folder / "started").unlink(missing_ok=True)
-    (pod.node.folder / "wait").touch()
-    call = launch(pod, verb)
-    eventually((pod.node.folder / "started").exists, pod.node.log.read_text)
-    return call
-
-
-def end(call: subprocess.Popen[bytes]) -> Answer:
-    stdout, _ = call.communicate(timeout=PATIENCE)
-    return Answer(call.returncode, stdout)
-
-
-def go(node: Node) -> None:
-    (node.folder / "wait").unlink()
 
 
 def called_again(node: Node) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from plurimus.adapters import netns
 
-from .process import Daemon, eventually
+from .process import Daemon, eventually, launch
 from .scraped import Samples, scraped
 
 pytestmark = pytest.mark.usefixtures("root")
@@ -59,7 +59,7 @@ def test_the_scheduler_tells_who_waits_and_who_was_begun(daemon: Daemon) -> None
     pods[0].add()
     running = [daemon.begin(pods[1], "ADD")]
     shows(daemon, of_line("requests", under_way=1) | of_line("executables", under_way=1))
-    running += [daemon.call_beside(pods[2], "ADD"), daemon.call_beside(pods[0], "DEL")]
+    running += [launch(pods[2], "ADD"), launch(pods[0], "DEL")]
     shows(daemon, of_line("requests", under_way=1, waiting__other=1, waiting__delete=1, admitted_total__other=2))
     held = scraped(daemon)
     for line in ("requests", "executables"):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from .daemon import SHIM
-from .process import eventually
+from .process import begin, end, eventually, go, launch
 from .runtime import Answer
 from .test_thin import shared_node  # noqa: F401 - the node of this module, too
 from .thin import ThinNode
@@ -51,13 +51,13 @@ def test_a_second_call_for_a_sandbox_waits_for_the_first(node: ThinNode) -> None
     """F2: nothing of either is lost."""
     pod = node.told(node.bridge())
     before = node.snapshot()
-    adding = node.begin(pod, "ADD")
-    checking = node.launch(pod, "CHECK")
+    adding = begin(pod, "ADD")
+    checking = launch(pod, "CHECK")
     eventually(lambda: node.logged("another request of this sandbox is under way"), node.log.read_text)
     assert node.made() == []
-    node.go()
+    go(node)
     for call in (adding, checking):
-        node.end(call).succeeded()
+        end(call).succeeded()
     assert node.made() == ["ADD", "CHECK"]
     pod.delete()
     node.is_as(before)
@@ -67,39 +67,39 @@ def test_a_del_ends_the_add_of_its_sandbox_and_has_it_undone(node: ThinNode) -> 
     """CNI spec, "Lifecycle & Ordering"."""
     pod = node.told(node.bridge())
     before = node.snapshot()
-    adding = node.begin(pod, "ADD")
+    adding = begin(pod, "ADD")
     (node.folder / "started").unlink()
-    deleting = node.launch(pod, "DEL")
+    deleting = launch(pod, "DEL")
     eventually((node.folder / "started").exists, node.log.read_text)  # its plugin is called again
-    node.go()
-    assert "a DEL of its sandbox" in node.end(adding).refused(11)
-    node.end(deleting).succeeded()
+    go(node)
+    assert "a DEL of its sandbox" in end(adding).refused(11)
+    end(deleting).succeeded()
     assert node.made() == ["DEL"]
     node.is_as(before)
 
 
 def test_calls_for_two_sandboxes_do_not_wait_for_each_other(node: ThinNode) -> None:
     first, second = node.told(), node.sandbox()
-    adding = node.begin(first, "ADD")
+    adding = begin(first, "ADD")
     second.add()
     second.delete()
-    node.go()
-    node.end(adding).succeeded()
+    go(node)
+    end(adding).succeeded()
 
 
 def test_what_a_killed_call_did_is_undone_by_the_delete(node: ThinNode) -> None:
     """F2, S6: also what its plugin goes on to do, which the DEL waits for."""
     pod = node.told(node.bridge())
     before = node.snapshot()
-    adding = node.begin(pod, "ADD")
+    adding = begin(pod, "ADD")
     adding.send_signal(signal.SIGKILL)
-    assert node.end(adding).status == -signal.SIGKILL
+    assert end(adding).status == -signal.SIGKILL
     assert pod.addresses() == {"eth0": ["10.244.0.2/24"]}
-    deleting = node.launch(pod, "DEL")
+    deleting = launch(pod, "DEL")
     eventually(lambda: node.logged("a plugin of a request that was killed still runs"), node.log.read_text)
     assert pod.addresses() == {"eth0": ["10.244.0.2/24"]}
-    node.go()
-    node.end(deleting).succeeded()
+    go(node)
+    end(deleting).succeeded()
     assert node.made() == ["ADD", "DEL"]
     node.is_as(before)
 
@@ -108,12 +108,12 @@ def test_a_call_that_is_asked_to_end_undoes_what_it_did(node: ThinNode) -> None:
     """F2: and says so."""
     pod = node.told(node.bridge())
     before = node.snapshot()
-    adding = node.begin(pod, "ADD")
+    adding = begin(pod, "ADD")
     (node.folder / "started").unlink()
     adding.send_signal(signal.SIGTERM)
     eventually((node.folder / "started").exists, node.log.read_text)  # its plugin is called again
-    node.go()
-    assert "SIGTERM" in node.end(adding).refused(11)
+    go(node)
+    assert "SIGTERM" in end(adding).refused(11)
     assert node.made() == ["DEL"]
     node.is_as(before)
 

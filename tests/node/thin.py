@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Mapping
 from typing import Any
 
 from plurimus.node import thin
 
 from . import scripts
-from .daemon import SHIM, Node
-from .process import PATIENCE, TOLD, eventually
+from .daemon import Node
+from .process import TOLD
 from .runtime import Answer, Sandbox
 
 
@@ -49,34 +48,6 @@ class ThinNode(Node):
         """A sandbox whose one network has a plugin that does as it is told, behind `before`."""
         chain = {"cniVersion": "1.0.0", "name": "pods", "plugins": [*before, {"type": "told"}]}
         return self.sandbox(cluster_network=chain)
-
-    def launch(self, sandbox: Sandbox, verb: str) -> subprocess.Popen[bytes]:
-        """A call that runs beside the test."""
-        env = {"CNI_COMMAND": verb, "CNI_PATH": str(self.bin), **sandbox.environment()}
-        call = subprocess.Popen([SHIM], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert call.stdin is not None
-        call.stdin.write(json.dumps(sandbox.netconf).encode())
-        call.stdin.close()
-        call.stdin = None
-        return call
-
-    def begin(self, sandbox: Sandbox, verb: str) -> subprocess.Popen[bytes]:
-        """A call whose plugin has been started and goes on until `go`."""
-        (self.folder / "started").unlink(missing_ok=True)
-        (self.folder / "wait").touch()
-        call = self.launch(sandbox, verb)
-        eventually((self.folder / "started").exists, self.log.read_text)
-        return call
-
-    @staticmethod
-    def end(call: subprocess.Popen[bytes]) -> Answer:
-        """Wait for a call that was launched."""
-        stdout, _ = call.communicate(timeout=PATIENCE)
-        return Answer(call.returncode, stdout)
-
-    def go(self) -> None:
-        """Let the plugin end."""
-        (self.folder / "wait").unlink()
 
     def made(self) -> list[str]:
         """The verbs of the plugin's calls that ended."""
