@@ -139,6 +139,20 @@ def test_garbage_collection_undoes_what_the_runtime_does_not_know(node: ThinNode
     known.delete()
 
 
+def test_garbage_collection_frees_addresses_whose_sandboxes_are_on_no_record(node: ThinNode) -> None:
+    """Of the default network, and of all that pods on record have; there is no sweep without a daemon."""
+    node.network("rail", node.macvlan())
+    known = node.sandbox("rail")
+    known.add()
+    before = node.snapshot()
+    for path in ("pods/10.244.0.99", "rail/10.10.0.99"):
+        (node.ipam / path).write_text(f"{'d' * 64}\r\nnet1")
+    valid = [{"containerID": known.id, "ifname": ifname} for ifname in ("eth0", "net1")]
+    node.call("GC", {**known.netconf, "cni.dev/valid-attachments": valid}).succeeded()
+    node.is_as(before)
+    known.check()
+
+
 def test_a_host_namespace_is_refused(node: ThinNode) -> None:
     """Spec section 1.2: code 8, before anything is done."""
     pod = node.sandbox()

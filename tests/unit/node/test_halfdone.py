@@ -154,6 +154,18 @@ async def test_what_cannot_be_undone_is_tried_again_until_it_can() -> None:
     assert node.left() == []
 
 
+async def test_daemons_that_crash_one_after_another_try_each_sandbox_once_and_no_more() -> None:
+    node = await made()
+    node.kernel.leftovers.add(NETNS)
+    node.plugins.fail("DEL", "net1")
+    for start in range(1, 6):
+        recovery = after_a_crash(node, Clock())
+        for _ in range(10):
+            assert await recovery.look(ask=False) == 1
+            assert await recovery.look() == 1
+        assert node.plugins.made("DEL").count("DEL a net1") == start
+
+
 async def test_one_failure_holds_nobody_up_whatever_it_is() -> None:
     node = Node()
     for container in ("c1", "c2", "c3"):
