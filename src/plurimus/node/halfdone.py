@@ -77,7 +77,7 @@ class HalfDone:
                 self._failed.failed(key, why)
             else:
                 self._failed.done(key)
-        measured.HALF_DONE.set(len(self._open))
+        measured.HALF_DONE.set(list(self._open.values()).count(False))
         return len(self._open)
 
     async def document(self) -> dict[str, Any]:
@@ -144,6 +144,7 @@ class HalfDone:
         if not plan.cookie:
             return None
         if word is Word.LOST:
+            self._open[context.netconf.cni_dir, plan.container_id] = False
             await self._undo(context, plan, "its namespace is there, and the container runtime has lost it")
             return None
         missing = [each.ifname for each in plan.attachments if not await context.chain.is_cached(plan, each)]

@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from plurimus.adapters.cri import RuntimeSandboxes
+from plurimus.core import measured
 from plurimus.node.halfdone import HalfDone
 from plurimus.node.runtimesword import PATIENCE
 from tests.criserver import Runtime, sandbox
@@ -68,6 +69,7 @@ async def test_one_that_is_being_made_is_not_taken_for_lost(runtime: Runtime) ->
     assert await for_long(half_done, clock, PATIENCE - 5) == 1
     (waits,) = (await half_done.document())["notListed"]
     assert waits["what"] == LOST
+    assert measured.HALF_DONE.value() == 0  # it is whole
     runtime.sandboxes.append(sandbox(LOST))
     assert await for_long(half_done, clock) == 0
     assert sorted(node.records.files) == [LIVING, LOST]
@@ -162,6 +164,7 @@ async def test_one_that_cannot_be_undone_is_tried_again_until_it_can(runtime: Ru
     half_done = recovery(node, runtime, clock)
     assert await for_long(half_done, clock) == 1
     assert node.recorded(LOST) == ["net1"]
+    assert measured.HALF_DONE.value() == 1
     node.plugins.forgive()
     assert await for_long(half_done, clock) == 0
     assert list(node.records.files) == [LIVING]
