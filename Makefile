@@ -1,6 +1,6 @@
 # The words of the project.  `make demo` and `make test` set up what they need.
 
-.PHONY: demo demo-rdma test fuzz check fmt docs bench soak faults-table test-interop test-cluster test-vm for-tests for-interop for-cluster for-vm wheels image images manifests setup clean
+.PHONY: demo demo-rdma test fuzz check fmt docs bench soak faults-table test-interop test-cluster test-vm for-tests for-fuzz for-interop for-cluster for-vm wheels image images manifests setup clean
 
 PY := .venv/bin/python
 PODS := 20
@@ -25,7 +25,7 @@ test: setup        ## all tests that need no more than this machine
 soak: setup        ## thousands of pods with faults among them: the daemon grows in nothing, nothing is left (ADDS=600 for a minute)
 	@ADDS=$(ADDS) $(PY) -m pytest -s tests/soak
 
-fuzz: setup        ## broken input for the shim, the daemon's socket, files and parsers, SECONDS (600) for each of the four
+fuzz: for-fuzz     ## broken input for the shim, the daemon's socket, files and parsers, SECONDS (600) for each of the four
 	@PLURIMUS_FUZZ_SECONDS=$(or $(SECONDS),600) $(PY) -m pytest $(BESIDE) tests/fuzz $(ARGS)
 
 test-interop: for-interop ## against the real Multus and reference plugins, built from their Go modules
@@ -38,7 +38,10 @@ test-cluster: for-cluster ## against a real Kubernetes, built from its Go module
 test-vm: for-vm    ## in a machine with SR-IOV network cards and soft RoCE, made by QEMU (ARGS="-k WORD" are pytest's)
 	@$(if $(ARGS),$(PY) -m tests.vm.run --control-plane -- $(ARGS),tests/vm/all.sh $(BOOTS))
 
-for-tests: for-interop for-cluster for-vm ## what those tests run beside Plurimus, and none of the tests
+for-tests: for-fuzz for-interop for-cluster for-vm ## what those tests run beside Plurimus, and none of the tests
+
+for-fuzz: setup
+	@tools/clang.sh build/clang
 
 for-interop: setup
 	@$(PY) tools/build_peers.py build/peers

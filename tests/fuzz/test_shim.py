@@ -1,21 +1,18 @@
 """The shim, built whole with sanitizers: what a runtime hands it, and what whoever is at the socket answers it.
 
-Its parsers alone are fuzzed in C (`tests/shim/fuzz.c`), many thousand inputs a second; this is the program itself, with
-its files, its socket and its spool.  Both mutate valid input and know nothing of coverage: it is some thousand lines of
-code that read five keys, one HTTP head and one result.
+This is the program itself, with its files, its socket and its spool, some hundred times a minute.  In
+`test_shim_guided.py` libFuzzer runs it without those, some thousand times a second, led by what it reaches.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
 import socket
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,12 +20,11 @@ import pytest
 from hypothesis import strategies as st
 
 from tests.shim.runtime import ENV, ROOT
-from tests.shim.test_fuzz import SANITIZERS, compiled, linked
+from tests.shim.test_fuzz import SANITIZERS
 
 from . import corpus
 from .mutations import SECONDS, blobs, documents, hammer, texts
 
-_PURE = ("text.c", "http.c", "result.c")
 _PATIENCE = 60
 NOBODY = 65534
 _SANITIZED = {"ASAN_OPTIONS": "detect_leaks=0:exitcode=77", "UBSAN_OPTIONS": "halt_on_error=1:exitcode=77"}
@@ -147,19 +143,4 @@ def test_no_input_breaks_the_shim(built: Path, daemon: Answering, own_folder: Pa
             return
         is_plain(run(built, stdin, {key.encode("utf-8", "replace").decode(): text for key, text in given.items()}))
 
-    assert hammer(SECONDS * 0.6, inputs, check, examples=20) >= 20
-
-
-def test_no_input_breaks_its_parsers(tmp_path: Path) -> None:
-    """Inputs that no run had before."""
-    sources = [ROOT / "tests/shim/fuzz.c", *(ROOT / "shim" / name for name in _PURE)]
-    harness = linked([compiled(source, tmp_path) for source in sources], tmp_path)
-    spread = int(Path("/proc/sys/vm/mmap_rnd_bits").read_text()) > 28
-    end = time.monotonic() + SECONDS * 0.4
-    while True:
-        seed = str(random.getrandbits(63))
-        argv = [*(("setarch", "--addr-no-randomize") if spread else ()), str(harness), "20000", seed]
-        done = subprocess.run(argv, env={"PATH": os.environ["PATH"], **_SANITIZED}, capture_output=True, check=False)
-        assert done.returncode == 0, f"seed {seed}: {done.stderr.decode(errors='replace')[-3000:]}"
-        if time.monotonic() > end:
-            return
+    assert hammer(SECONDS * 0.4, inputs, check, examples=20) >= 20

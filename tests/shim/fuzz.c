@@ -3,7 +3,7 @@
  *
  *   usage: fuzz RUNS SEED
  *
- * Same seed, same inputs.  What the parsers make of valid input is tested in test_parts.py. */
+ * Same seed, same inputs.  With GUIDED it is libFuzzer that says what to feed.  What the parsers make of valid input is tested in test_parts.py. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,26 +14,6 @@
 #include "../../shim/result.h"
 #include "../../shim/text.h"
 
-static const char *const corpus[] = {
-    "{\"cniVersion\":\"0.3.1\",\"name\":\"node\",\"daemonSocketDir\":\"/run/multus\",\"cniDir\":\"/var/lib\",\"daemonTimeout\":2.5}",
-    "{\"a\":{\"b\":[1,2,{\"c\":\"d\\\"e\\\\\"}]},\"A\":null,\"a\" : -1.5e3 , \"\":\"\",\"\\u0061\":true}",
-    "{\"s\":\"\\ud83c\\udf89\\ud83c\\u0041\\udf89\\u0000\\n\\/\\x\",\"S\":\"\xc3\xbc\xff\xed\xa0\x80\xf4\x90\x80\x80\"}",
-    "[{\"address\":\"10.0.0.1/24\"},[],\"]\", {} ,1]",
-    "{\"Result\":{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"eth0\",\"mac\":\"02:00:00:00:00:01\",\"mtu\":1500}],"
-    "\"ips\":[{\"interface\":0,\"address\":\"10.0.0.2/24\",\"gateway\":\"10.0.0.1\"},{\"address\":\"fd00::2/64\"}],"
-    "\"routes\":[{\"dst\":\"0.0.0.0/0\"},{\"dst\":\"::/0\",\"gw\":\"fd00::1\"}],\"dns\":{\"domain\":\"x\"}}}",
-    "{\"cniVersion\":\"1.1.0\",\"ips\":[{\"address\":\"fd00::2/64\",\"gateway\":\"fd00::1\"}],\"routes\":[{\"dst\":\"::/0\"}]}",
-    "{\"code\":11,\"msg\":\"try again\",\"details\":\"a\\nb\"}",
-    "HTTP/1.1 200 OK\r\nContent-Length: 17\r\nPlurimus-Exit: 0\r\n\r\n{\"a\":\"0123456789\"}",
-    "HTTP/1.1 400 Bad Request\r\nplurimus-exit: 1\r\nContent-Length:2\r\n\r\n{}trailing",
-    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\nA\r\n0123456789\r\n0\r\n\r\n",
-    "HTTP/1.0 404 No\r\nContent-Length: 99999999999999999999\r\n\r\n",
-    "sandbox-1.a_b",
-    "eth0",
-    "\xff\xfe\x01\"\\/",
-};
-enum { CORPUS = sizeof corpus / sizeof *corpus, MOST = 2048 };
-
 static uint64_t state;
 
 static uint32_t below(uint32_t bound) {
@@ -41,37 +21,6 @@ static uint32_t below(uint32_t bound) {
   state ^= state >> 7;
   state ^= state << 17;
   return (uint32_t)(state >> 32) % bound;
-}
-
-/* Change data[0..length) in place, once; the new length. */
-static size_t mutate(char *data, size_t length) {
-  static const char special[] = "{}[]\",:\\/0123456789-+.eEuxX\r\n\t \x7f\x80\xc3\xff";
-  static const char *const words[] = {"\"cniDir\":", "\\ud83c", "\r\n\r\n", "null", "ffffffffffffffff\r\n", "Content-Length: ", "[[[[", "}}}}"};
-  size_t at = length ? below((uint32_t)length) : 0;
-  switch (below(6)) {
-    case 0: if (length) data[at] = (char)below(256); return length;
-    case 1: if (length) data[at] = special[below(sizeof special)]; return length;
-    case 2: return at; /* cut off */
-    case 3: { /* drop a part */
-      size_t gone = length ? below((uint32_t)(length - at)) : 0;
-      memmove(data + at, data + at + gone, length - at - gone);
-      return length - gone;
-    }
-    case 4: { /* a word in between */
-      const char *word = words[below(sizeof words / sizeof *words)];
-      size_t more = strlen(word);
-      if (length + more > MOST) return length;
-      memmove(data + at + more, data + at, length - at);
-      memcpy(data + at, word, more);
-      return length + more;
-    }
-    default: { /* twice the same */
-      size_t more = length - at;
-      if (length + more > MOST) return length;
-      memcpy(data + length, data + at, more);
-      return length + more;
-    }
-  }
 }
 
 static void check_inside(const char *part, size_t n, const char *data, size_t length) {
@@ -147,6 +96,67 @@ static void check(const char *data, size_t length) {
   free(exact);
 }
 
+#ifdef GUIDED
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length) {
+  state = 0xcbf29ce484222325u; /* of the input, so that the same one does the same: FNV-1a */
+  for (size_t i = 0; i < length; i++) state = (state ^ data[i]) * 0x100000001b3u;
+  state |= 1;
+  check((const char *)data, length);
+  return 0;
+}
+#else
+static const char *const corpus[] = {
+    "{\"cniVersion\":\"0.3.1\",\"name\":\"node\",\"daemonSocketDir\":\"/run/multus\",\"cniDir\":\"/var/lib\",\"daemonTimeout\":2.5}",
+    "{\"a\":{\"b\":[1,2,{\"c\":\"d\\\"e\\\\\"}]},\"A\":null,\"a\" : -1.5e3 , \"\":\"\",\"\\u0061\":true}",
+    "{\"s\":\"\\ud83c\\udf89\\ud83c\\u0041\\udf89\\u0000\\n\\/\\x\",\"S\":\"\xc3\xbc\xff\xed\xa0\x80\xf4\x90\x80\x80\"}",
+    "[{\"address\":\"10.0.0.1/24\"},[],\"]\", {} ,1]",
+    "{\"Result\":{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"eth0\",\"mac\":\"02:00:00:00:00:01\",\"mtu\":1500}],"
+    "\"ips\":[{\"interface\":0,\"address\":\"10.0.0.2/24\",\"gateway\":\"10.0.0.1\"},{\"address\":\"fd00::2/64\"}],"
+    "\"routes\":[{\"dst\":\"0.0.0.0/0\"},{\"dst\":\"::/0\",\"gw\":\"fd00::1\"}],\"dns\":{\"domain\":\"x\"}}}",
+    "{\"cniVersion\":\"1.1.0\",\"ips\":[{\"address\":\"fd00::2/64\",\"gateway\":\"fd00::1\"}],\"routes\":[{\"dst\":\"::/0\"}]}",
+    "{\"code\":11,\"msg\":\"try again\",\"details\":\"a\\nb\"}",
+    "HTTP/1.1 200 OK\r\nContent-Length: 17\r\nPlurimus-Exit: 0\r\n\r\n{\"a\":\"0123456789\"}",
+    "HTTP/1.1 400 Bad Request\r\nplurimus-exit: 1\r\nContent-Length:2\r\n\r\n{}trailing",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\nA\r\n0123456789\r\n0\r\n\r\n",
+    "HTTP/1.0 404 No\r\nContent-Length: 99999999999999999999\r\n\r\n",
+    "sandbox-1.a_b",
+    "eth0",
+    "\xff\xfe\x01\"\\/",
+};
+enum { CORPUS = sizeof corpus / sizeof *corpus, MOST = 2048 };
+
+/* Change data[0..length) in place, once; the new length. */
+static size_t mutate(char *data, size_t length) {
+  static const char special[] = "{}[]\",:\\/0123456789-+.eEuxX\r\n\t \x7f\x80\xc3\xff";
+  static const char *const words[] = {"\"cniDir\":", "\\ud83c", "\r\n\r\n", "null", "ffffffffffffffff\r\n", "Content-Length: ", "[[[[", "}}}}"};
+  size_t at = length ? below((uint32_t)length) : 0;
+  switch (below(6)) {
+    case 0: if (length) data[at] = (char)below(256); return length;
+    case 1: if (length) data[at] = special[below(sizeof special)]; return length;
+    case 2: return at; /* cut off */
+    case 3: { /* drop a part */
+      size_t gone = length ? below((uint32_t)(length - at)) : 0;
+      memmove(data + at, data + at + gone, length - at - gone);
+      return length - gone;
+    }
+    case 4: { /* a word in between */
+      const char *word = words[below(sizeof words / sizeof *words)];
+      size_t more = strlen(word);
+      if (length + more > MOST) return length;
+      memmove(data + at + more, data + at, length - at);
+      memcpy(data + at, word, more);
+      return length + more;
+    }
+    default: { /* twice the same */
+      size_t more = length - at;
+      if (length + more > MOST) return length;
+      memcpy(data + length, data + at, more);
+      return length + more;
+    }
+  }
+}
+
 int main(int argc, char **argv) {
   if (argc != 3) return 2;
   long runs = atol(argv[1]), done = 0;
@@ -163,3 +173,4 @@ int main(int argc, char **argv) {
   printf("%ld inputs\n", done);
   return 0;
 }
+#endif
