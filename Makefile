@@ -10,6 +10,8 @@ JOBS := $(shell nproc)
 # tests beside others, each process of them in namespaces of its own
 BESIDE := -n $(JOBS) --dist worksteal
 BENCH_OUT := docs/performance.md
+# of a list that has all it needs, and the hashes of it (tools/lock.sh)
+LOCKED := .venv/bin/pip install -q --disable-pip-version-check --require-hashes --no-deps -r
 
 demo:              ## a pod with eth0, net1 and net2, on real interfaces (KEEP=1 leaves it standing)
 	@tools/setup.sh demo
@@ -74,14 +76,14 @@ docs: setup        ## the parts of docs/ that are made from the code
 	@$(PY) tools/write_reference.py
 
 bench: for-interop ## docs/performance.md: ours, Multus and the bare kernel in turn (QUICK=1 to see that it works)
-	@.venv/bin/pip install -q --disable-pip-version-check -r bench/requirements.txt
+	@$(LOCKED) bench/requirements.txt
 	@$(PY) -m bench.run --pods $(PODS) $(if $(QUICK),--quick) --write $(BENCH_OUT)
 
 faults-table: for-interop ## docs/beside-multus-faults.md: the same faults against the real Multus and ours (TRIES=3: the worst of three)
 	@$(PY) -m bench.faults --tries $(TRIES)
 
 wheels: setup      ## release wheels for amd64 and arm64, each with its shim
-	@.venv/bin/pip install -q ziglang==0.17.1
+	@$(LOCKED) tools/ziglang.txt
 	@for target in amd64 arm64; do \
 	  PLURIMUS_TARGET=$$target $(PY) -m hatchling build -t wheel -d dist || exit 1; done
 
@@ -89,7 +91,7 @@ image: setup       ## the daemon's image for this machine's architecture, as an 
 	@$(PY) tools/build_image.py build/images
 
 images: setup      ## the same for amd64 and arm64
-	@.venv/bin/pip install -q ziglang==0.17.1
+	@$(LOCKED) tools/ziglang.txt
 	@$(PY) tools/build_image.py build/images --arch amd64 arm64
 
 manifests: setup   ## the manifests of deploy/, from its kustomizations
