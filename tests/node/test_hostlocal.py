@@ -98,7 +98,6 @@ STEPS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
         ("ADD", "b", {"ipam": SINGLE, "cni_args": "IP=10.0.0.1"}),
         ("ADD", "b", {"ipam": SINGLE, "cni_args": "IP=10.9.0.1"}),
         ("ADD", "b", {"ipam": SINGLE, "cni_args": "IP=zz"}),
-        ("ADD", "b", {"ipam": SINGLE, "cni_args": "FOO=1"}),
         ("ADD", "b", {"ipam": SINGLE, "cni_args": "FOO=1;IgnoreUnknown=1;IP=10.0.0.9/24"}),
         ("ADD", "c", {"ipam": DUAL, "args": {"cni": {"ips": ["10.0.1.1"]}}, "runtimeConfig": {"ips": ["fd00::7/64"]}}),
         ("ADD", "d", {"ipam": DUAL, "runtimeConfig": {"ipRanges": [[{"subnet": "10.7.0.0/24"}]]}}),
@@ -139,6 +138,12 @@ async def test_ours_does_as_theirs_step_by_step(tmp_path: Path, steps: str, vers
         there = {name: files(tmp_path / name) for name in ways}
         if steps != "wrong":  # theirs makes its folder before it reads a resolv.conf, or not at all
             assert there["ours"] == there["theirs"], (verb, pod)
+
+
+async def test_both_refuse_arguments_that_nobody_knows_and_ours_tells_no_value(tmp_path: Path) -> None:
+    """It may be a secret."""
+    told = [await run("ADD", tmp_path, "pod", SINGLE, cni_args="FOO=1") for run in (ours(), theirs)]
+    assert told == [(999, 'ARGS: unknown args ["FOO"]'), (999, 'ARGS: unknown args ["FOO=1"]')]
 
 
 @pytest.mark.parametrize("ipam", [SINGLE, DUAL], ids=["single", "dual"])

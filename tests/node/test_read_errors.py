@@ -83,7 +83,7 @@ def test_a_lease_that_cannot_be_read_is_not_given_back_unseen(broken: Preloaded)
         other.delete()
         assert f"cannot read {mine}: Input/output error" in pod.call("DEL").refused(5)
         assert mine.exists()
-        assert pod.recorded() == ["net1"]
+        assert pod.recorded() == ["default/driver"]
     pod.delete()
     broken.is_as(before)
 

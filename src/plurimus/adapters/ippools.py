@@ -17,7 +17,7 @@ from urllib.parse import quote
 import msgspec
 
 from plurimus.adapters.apiserver import ApiError, ApiServer
-from plurimus.core.ports import Overtaken
+from plurimus.core.addresspools import Overtaken
 from plurimus.model.ippool import GROUP, VERSION, Allocation, Change, Pool, Reservation, Slice, SlicePool
 
 _POOLS, _RESERVATIONS, _SLICES = "ippools", "overlappingrangeipreservations", "nodeslicepools"

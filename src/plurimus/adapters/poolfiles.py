@@ -20,7 +20,7 @@ import msgspec
 
 from plurimus.adapters import files
 from plurimus.cni.errors import ClusterError
-from plurimus.core.ports import Overtaken
+from plurimus.core.addresspools import Overtaken
 from plurimus.model.ippool import Allocation, Change, Pool, Reservation, Slice, SlicePool
 
 _PAUSE, _PATIENCE = 0.005, 10.0

@@ -34,8 +34,9 @@ from plurimus.adapters.podresources import KubeletDevices
 from plurimus.adapters.poolfiles import PoolFiles
 from plurimus.cni.errors import ClusterError, ConfigError
 from plurimus.core import netconf
+from plurimus.core.addresspools import AddressPools
 from plurimus.core.config import ConfigFile, DaemonConfig, parse
-from plurimus.core.ports import AddressPools, DeviceSource
+from plurimus.core.ports import DeviceSource
 from plurimus.node import cniconfig, identity, metrics, tracing
 from plurimus.node.devices import PodDevices
 from plurimus.node.halfdone import HalfDone

@@ -10,8 +10,9 @@ from pathlib import Path
 from plurimus.adapters import rooted
 from plurimus.adapters.plugins import Executables, Gate, open_gate
 from plurimus.adapters.processmemory import ProcessMemory
+from plurimus.core.addresspools import AddressPools
 from plurimus.core.config import DaemonConfig
-from plurimus.core.ports import AddressPools, Cluster, Plugins
+from plurimus.core.ports import Cluster, Plugins
 from plurimus.drivers.call import Driver
 from plurimus.drivers.inprocess import InProcess
 from plurimus.drivers.ipam import Ipam

@@ -16,10 +16,11 @@ import structlog
 
 from plurimus.adapters import kubeconfig
 from plurimus.cni.errors import Code, ConfigError, PlurimusError
+from plurimus.core.addresspools import AddressPools
 from plurimus.core.config import ConfigFile
 from plurimus.core.devices import Allocation
 from plurimus.core.plan import PodReference
-from plurimus.core.ports import AddressPools, Cluster, DeviceSource
+from plurimus.core.ports import Cluster, DeviceSource
 from plurimus.model.definition import NetworkAttachmentDefinition
 from plurimus.model.event import Event
 from plurimus.model.pod import Pod

@@ -17,9 +17,9 @@ from plurimus.adapters.records import RecordFiles
 from plurimus.adapters.results import ResultFiles
 from plurimus.adapters.spool import SpoolFiles
 from plurimus.core import measured, netconf
+from plurimus.core.addresspools import AddressPools
 from plurimus.core.config import ConfigFile
 from plurimus.core.ports import (
-    AddressPools,
     Cluster,
     ConfDir,
     DeviceInfos,

@@ -9,7 +9,7 @@ import pytest
 
 from plurimus.adapters.apiserver import ApiError
 from plurimus.adapters.ippools import ApiPools
-from plurimus.core.ports import Overtaken
+from plurimus.core.addresspools import Overtaken
 from plurimus.model.ippool import Allocation, Change, Pool, Reservation, Slice, SlicePool
 
 from .api import Answer, Reply, Seen, client, serving, status

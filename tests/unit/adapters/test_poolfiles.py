@@ -12,7 +12,7 @@ import pytest
 from plurimus.adapters import files, poolfiles
 from plurimus.adapters.poolfiles import PoolFiles
 from plurimus.cni.errors import ClusterError
-from plurimus.core.ports import Overtaken
+from plurimus.core.addresspools import Overtaken
 from plurimus.model.ippool import Allocation, Change, Pool, Reservation, Slice, SlicePool
 
 MINE = Allocation("sandbox", "ns/pod", "net1")

@@ -13,7 +13,7 @@ from typing import Any
 
 from plurimus.cni.errors import ClusterError
 from plurimus.cni.result import Result
-from plurimus.core.ports import Overtaken
+from plurimus.core.addresspools import Overtaken
 from plurimus.drivers import call
 from plurimus.drivers.call import Call
 from plurimus.drivers.whereabouts.driver import Whereabouts

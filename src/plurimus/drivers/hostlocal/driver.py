@@ -29,7 +29,8 @@ from plurimus.core.leaks import Held
 from plurimus.core.rangesets import Range, RangeSet
 from plurimus.drivers.call import Call, Driver
 from plurimus.drivers.hostlocal import look
-from plurimus.drivers.hostlocal.folder import LeaseFolder, OpenFolder
+from plurimus.drivers.hostlocal.folder import LeaseFolder
+from plurimus.drivers.hostlocal.openfolder import OpenFolder
 from plurimus.drivers.threads import in_thread, in_turn
 
 _LOCK_TIMEOUT = 60.0

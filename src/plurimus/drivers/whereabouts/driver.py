@@ -18,8 +18,8 @@ import structlog
 from plurimus.cni.errors import AttachmentError, ConfigError, PlurimusError, RequestError, joined
 from plurimus.cni.result import IPConfig, Result
 from plurimus.core import slices, whereabouts, whereaboutskeys
+from plurimus.core.addresspools import AddressPools
 from plurimus.core.leaks import Held
-from plurimus.core.ports import AddressPools
 from plurimus.core.ranges import Range
 from plurimus.core.whereabouts import Settings
 from plurimus.core.whereaboutskeys import Ipam

@@ -23,8 +23,8 @@ from typing import TypeVar
 import structlog
 
 from plurimus.cni.errors import AttachmentError, ClusterError, PlurimusError
+from plurimus.core.addresspools import AddressPools, Overtaken
 from plurimus.core.pools import Held, Ledger
-from plurimus.core.ports import AddressPools, Overtaken
 from plurimus.core.ranges import Range
 from plurimus.model import ippool
 from plurimus.model.ippool import Address, Allocation, Network, Pool, Reservation

@@ -14,7 +14,7 @@ from itertools import islice
 
 from plurimus.cni.errors import ClusterError, PlurimusError
 from plurimus.core import slices
-from plurimus.core.ports import AddressPools, Overtaken
+from plurimus.core.addresspools import AddressPools, Overtaken
 from plurimus.core.whereabouts import Settings
 from plurimus.drivers.whereabouts.pool import PATIENCE, alike, behind, pause
 from plurimus.model.ippool import Network, SlicePool
