@@ -20,6 +20,12 @@ from typing import Protocol, Self
 MOST_OUTPUT = 16 * 2**20
 _UNHEARD = 0.05
 """Seconds a program may run before anybody listens to what it writes."""
+_LAST = 1.0
+"""Seconds in which a program whose caller is cancelled may get to its end.
+
+Most plugins take a tenth of that, and one that is killed between two steps may leave what its DEL does not find:
+host-local makes a lease's file before it writes whose it is.
+"""
 _PAUSE = 0.01
 _IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
 """What Python ignores, and a plugin must not inherit as ignored."""
@@ -55,7 +61,7 @@ async def run(
     Raises:
         OSError: it cannot be started, or not be watched, and was ended then.
         TimeoutError, OutputTooLong: it was ended, with every process of its group.
-        asyncio.CancelledError: the same, for a cancelled request.
+        asyncio.CancelledError: the same, for a cancelled request, unless it got to its end within `_LAST` seconds.
     """
     with _Output() as out, _Output() as err:
         try:
@@ -97,13 +103,15 @@ async def _ended(pid: int, outputs: Sequence[_Output], timeout: float, watch: Wa
     try:
         async with asyncio.timeout(timeout):
             await ended
-    except BaseException:
-        _kill(pid)
+    except BaseException as error:
+        killing = loop.call_later(_LAST if isinstance(error, asyncio.CancelledError) else 0, _kill, pid)
         # a killed program may stay in the kernel for a while; its number is free only once it has gone
         gone = _readable(loop, pidfd)
         while not gone.done():
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.shield(gone)
+        killing.cancel()
+        _kill(pid)  # what it left behind
         _reap(pid, watch)
         raise
     finally:

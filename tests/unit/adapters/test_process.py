@@ -118,6 +118,19 @@ async def test_its_children_end_with_it(how: str, tmp_path: Path) -> None:
     assert scripts.children() <= before
 
 
+async def test_a_cancelled_program_that_is_nearly_done_gets_there(tmp_path: Path) -> None:
+    """host-local makes a lease's file before it writes whose it is; an empty one nobody ever gives back."""
+    begun, lease = tmp_path / "begun", tmp_path / "lease"
+    running = asyncio.create_task(shell(f": >{lease}; echo $$ >{begun}; sleep 0.1; echo owner >{lease}"))
+    await scripts.number_in(begun)
+    for _ in range(3):
+        running.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert lease.read_text() == "owner\n"
+
+
 async def test_several_cancellations_leave_no_process_behind(tmp_path: Path) -> None:
     pid, before = tmp_path / "pid", scripts.children()
     running = asyncio.create_task(shell(f"echo $$ >{pid}; exec sleep 1000"))
