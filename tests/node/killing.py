@@ -1,20 +1,29 @@
-"""A node whose daemon is killed at a point of its choice, and what a runtime does about it."""
+"""A node whose daemon is killed at a point of its choice, and what a runtime does about it.
+
+PLURIMUS_KILL_EVERY=1 has tests try every point, with all that a runtime may do about each.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.patience import SLOWER
 
 from .daemon import Node
 from .nursery import ARMED, Born, Nursery
 from .process import eventually
 from .runtime import Sandbox
 
+EVERY = bool(os.environ.get("PLURIMUS_KILL_EVERY"))
 _LONG_AGO = 3600.0
 """Seconds since which what a killed process was writing has been there, once the next one starts."""
+_BEHIND = 1.0 * SLOWER
+"""Seconds in which a daemon gets to what it does behind an answer."""
 
 
 class MortalNode(Node):
@@ -25,6 +34,8 @@ class MortalNode(Node):
         self._nursery = nursery
         self.points = folder / "points"
         self.fatal, self.from_start = 0, False
+        self.bereft: set[str] = set()
+        """The sandboxes whose namespace ended while something of theirs was on record."""
 
     def spawn(self) -> None:
         path = self.write_config()
@@ -58,6 +69,22 @@ class MortalNode(Node):
             self._daemon = None
         return died
 
+    def dies(self) -> bool:
+        """Whether the daemon reaches its fatal point, which may be behind the answer the runtime has by now."""
+        end = time.monotonic() + _BEHIND
+        while self._daemon is not None and not self.has_died():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def tried(self, request: Callable[[], object]) -> list[str]:
+        """The names of the points a daemon passes in the course of `request`, some of them behind its answer."""
+        self.arm()
+        request()
+        eventually(lambda: any(name.endswith(" answer") for name in self.passed()), self.passed)
+        return self.passed()
+
     def start_anew(self, *, fatal: int = 0, from_start: bool = False) -> None:
         """The next daemon, a while later: it is nobody's fault that a file is young."""
         self._wait_for_plugins()
@@ -74,6 +101,11 @@ class MortalNode(Node):
         while not self._listens() and self._daemon.poll() is None:
             time.sleep(0.002)
 
+    def lose(self, sandbox: Sandbox) -> None:
+        if sandbox.record.exists():
+            self.bereft.add(sandbox.id)
+        super().lose(sandbox)
+
     def _wait_for_plugins(self) -> None:
         """Executables that the dead daemon had started end by themselves, or with its container."""
         eventually(lambda: not any(map(self._is_plugin, os.listdir("/proc"))), self.log.read_text)  # noqa: PTH208
@@ -86,24 +118,51 @@ class MortalNode(Node):
         return pid.isdecimal() and any(each.startswith(os.fsencode(f"{self.bin}/")) for each in arguments)
 
 
-def del_again(node: MortalNode, sandbox: Sandbox) -> None:
+def del_again(node: MortalNode, sandbox: Sandbox, fatal: int = 0) -> None:
     """The runtime tries again with the next daemon."""
-    node.start_anew()
+    node.start_anew(fatal=fatal)
     sandbox.delete()
 
 
-def del_meanwhile(node: MortalNode, sandbox: Sandbox) -> None:
+def del_meanwhile(node: MortalNode, sandbox: Sandbox, fatal: int = 0) -> None:
     """The runtime's DEL finds no daemon, and is paid by the next one."""
     sandbox.delete()
-    node.start_anew()
+    node.start_anew(fatal=fatal)
 
 
-def never_again(node: MortalNode, sandbox: Sandbox) -> None:
+def never_again(node: MortalNode, sandbox: Sandbox, fatal: int = 0) -> None:
     """The node goes down, and with it every namespace; nobody ever asks for the pod again."""
     node.lose(sandbox)
-    node.start_anew()
+    node.start_anew(fatal=fatal)
 
 
-WAYS: Mapping[str, Callable[[MortalNode, Sandbox], None]] = {
+WAYS: Mapping[str, Callable[..., None]] = {
     "again": del_again, "meanwhile": del_meanwhile, "never": never_again,
 }  # fmt: skip
+
+
+@dataclass
+class Tally:
+    """How many points there were, and at how many of those that were chosen a daemon really was killed."""
+
+    what: str
+    found: int = 0
+    chosen: int = 0
+    hit: int = 0
+
+    def count(self, at: Iterator[tuple[int, str]], number: int, floor: int) -> Iterator[tuple[int, str]]:
+        """Go through the points that were chosen of `number`; there are never less than `floor`."""
+        self.found = number
+        assert number >= floor, f"{self.what} passes {number} points, expected {floor}: has a kind of them been lost?"
+        for each in at:
+            self.chosen += 1
+            yield each
+        print(f"\n{self.what}: {self.found} points, {self.chosen} chosen, killed at {self.hit}")
+        # threads take turns differently, and what plugins need is written down when more is seen: points more or less
+        assert self.hit >= self.chosen * 0.7, f"{self.what}: killed at {self.hit} of {self.chosen} points"
+
+    def kills(self, node: MortalNode) -> bool:
+        """Whether the daemon was killed at the chosen point."""
+        died = node.dies()
+        self.hit += died
+        return died

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from plurimus.adapters import netns
+from tests.patience import SLOWER
 
 from . import scripts
 from .daemon import PLURIMUS, SHIM, Node
 from .runtime import Answer, Sandbox
 
-PATIENCE = 30.0
+PATIENCE = 30.0 * SLOWER
 TOLD = """
 import time
 from pathlib import Path

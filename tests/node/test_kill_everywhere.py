@@ -8,7 +8,6 @@ PLURIMUS_KILL_EVERY=1 tries all of them, with all that a runtime may do about ea
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,16 +16,17 @@ from typing import Any
 import pytest
 
 from . import snapshot
-from .killing import WAYS, MortalNode
+from .killing import EVERY, WAYS, MortalNode, Tally
+from .leftovers import ELSEWHERE, is_as, settles, there, what_is_left
 from .nursery import Nursery
 from .process import eventually
 from .runtime import Answer, Sandbox
 
 pytestmark = pytest.mark.usefixtures("root")
 
-EVERY = bool(os.environ.get("PLURIMUS_KILL_EVERY"))
+FLOORS = {"ADD": (50, 28), "DEL": (37, 21), "CHECK": (4, 8), "GC": (46, 27), "recovery": (31, 17), "spool": (35, 21)}
+"""How many points each has at least, with drivers and with executables."""
 EXECUTABLES = ["bridge", "macvlan", "tuning", "host-local"]
-ELSEWHERE = (Path("/run/cni"), Path("/run/plurimus"), Path("/var/run/k8s.cni.cncf.io/devinfo/cni"))
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +48,14 @@ def node(request: pytest.FixtureRequest, nursery: Nursery, tmp_path: Path) -> It
 
 def points(node: MortalNode, number: int) -> Iterator[tuple[int, str]]:
     """The points to try, each with what the runtime does then."""
-    for at in range(1, number + 1):
-        if EVERY:
-            yield from itertools.product([at], WAYS)
-        elif not node.config["executables"] or at % 3 == 0 or at == number:
-            yield at, list(WAYS)[at % len(WAYS)]
+    step = 3 if node.config["executables"] else 1
+    tried = [at for at in range(1, number + 1) if EVERY or at % step == 0 or at == number]
+    yield from itertools.product(tried, WAYS) if EVERY else zip(tried, itertools.cycle(WAYS), strict=False)
+
+
+def floor(node: MortalNode, what: str) -> int:
+    drivers, executables = FLOORS[what]
+    return executables if node.config["executables"] else drivers
 
 
 def pod(node: MortalNode) -> Sandbox:
@@ -64,34 +67,6 @@ def pod(node: MortalNode) -> Sandbox:
     return node.sandbox("a,b", cluster_network=node.bridge(ipMasq=True))
 
 
-def there(node: MortalNode) -> dict[str, Any]:
-    """The node without what is in pods; and without what executables leave by themselves where a namespace has ended.
-
-    `bridge` leaves its masquerading then, `tuning` its file: no caller of theirs can have either taken away.
-    """
-    taken = snapshot.take((), (node.state, node.ipam))
-    if node.config["executables"]:
-        return {key: value for key, value in taken.items() if key != "firewall"}
-    return taken | {str(folder): snapshot.files(folder) for folder in ELSEWHERE}
-
-
-def settles(node: MortalNode, wanted: dict[str, Any], what: str) -> None:
-    """The node gets to be as it was; the kernel and the daemon may take a moment."""
-
-    eventually(lambda: is_as(node, wanted), lambda: f"{what}\n{what_is_left(node, wanted)}")
-
-
-def what_is_left(node: MortalNode, wanted: dict[str, Any]) -> str:
-    return f"{snapshot.difference(wanted, there(node))}\n{node.passed()}\n{node.log.read_text()[-5000:]}"
-
-
-def is_as(node: MortalNode, wanted: dict[str, Any]) -> bool:
-    try:
-        return there(node) == wanted
-    except FileNotFoundError:  # a file that was listed is gone before it is read
-        return False
-
-
 def empty(node: MortalNode) -> dict[str, Any]:
     """The node when pods have been there: the firewall keeps its chains."""
     sandbox = pod(node)
@@ -101,17 +76,9 @@ def empty(node: MortalNode) -> dict[str, Any]:
     return there(node)
 
 
-def tried(node: MortalNode, request: Callable[[], object]) -> int:
-    """How many points a daemon passes in the course of `request`, some of them behind its answer."""
-    node.arm()
-    request()
-    eventually(lambda: any(name.endswith(" answer") for name in node.passed()), node.passed)
-    return len(node.passed())
-
-
 def settled_in(way: str, node: MortalNode, sandbox: Sandbox, wanted: dict[str, Any]) -> None:
     """The runtime goes that way; then the pod is gone, and the node is as `wanted`."""
-    passed = node.passed()[-1]
+    passed = node.passed()[-1:]
     WAYS[way](node, sandbox)
     if sandbox in node.sandboxes:
         node.lose(sandbox)
@@ -122,21 +89,19 @@ def settled_in(way: str, node: MortalNode, sandbox: Sandbox, wanted: dict[str, A
 def test_an_add_that_is_killed_leaves_nothing(node: MortalNode) -> None:
     wanted = empty(node)
     sandbox = pod(node)
-    number = tried(node, sandbox.add)
+    number = len(node.tried(sandbox.add))
     sandbox.delete()
     node.lose(sandbox)
     node.stop()
-    for at, way in points(node, number):
+    tally = Tally("ADD")
+    for at, way in tally.count(points(node, number), number, floor(node, "ADD")):
         node.start_anew(fatal=at)
         sandbox = pod(node)
         node.arm()
         sandbox.call("ADD")
-        if node.has_died():
-            settled_in(way, node, sandbox, wanted)
-        else:  # threads took turns differently, and it was a point less
+        if not tally.kills(node):
             node.kill()
-            sandbox.delete()
-            node.lose(sandbox)
+        settled_in(way, node, sandbox, wanted)
     node.start_anew()
 
 
@@ -144,20 +109,19 @@ def test_a_del_that_is_killed_leaves_nothing(node: MortalNode) -> None:
     wanted = empty(node)
     sandbox = pod(node)
     sandbox.add()
-    number = tried(node, sandbox.delete)
+    number = len(node.tried(sandbox.delete))
     node.lose(sandbox)
     node.stop()
-    for at, way in points(node, number):
+    tally = Tally("DEL")
+    for at, way in tally.count(points(node, number), number, floor(node, "DEL")):
         node.start_anew(fatal=at)
         sandbox = pod(node)
         sandbox.add()
         node.arm()
         sandbox.call("DEL")
-        if node.has_died():
-            settled_in(way, node, sandbox, wanted)
-        else:
+        if not tally.kills(node):
             node.kill()
-            node.lose(sandbox)
+        settled_in(way, node, sandbox, wanted)
     node.start_anew()
 
 
@@ -166,13 +130,16 @@ def test_a_check_that_is_killed_changes_nothing(node: MortalNode) -> None:
     sandbox = pod(node)
     sandbox.add()
     with_pod = there(node)
-    number = tried(node, sandbox.check)
+    sandbox.check()
+    number = len(node.tried(sandbox.check))
     node.stop()
-    for at, way in points(node, number):
+    tally = Tally("CHECK")
+    for at, way in tally.count(points(node, number), number, floor(node, "CHECK")):
         node.start_anew(fatal=at)
         node.arm()
         sandbox.call("CHECK")
-        assert node.has_died()
+        if not tally.kills(node):
+            node.kill()
         node.start_anew()
         settles(node, with_pod, f"killed at {at} of a CHECK, then {way}")
         sandbox.check()
@@ -194,18 +161,20 @@ def test_a_gc_that_is_killed_takes_nothing_from_who_lives_and_is_finished_by_the
         conf = {**sandbox.netconf, "cni.dev/valid-attachments": keep}
         return node.call("GC", conf)
 
+    collect(living).succeeded()
     forgotten.add()
-    number = tried(node, lambda: collect(living).succeeded())
+    number = len(node.tried(lambda: collect(living).succeeded()))
     node.lose(forgotten)
     settles(node, before, "without a kill")
     node.stop()
-    for at, way in points(node, number):
+    tally = Tally("GC")
+    for at, way in tally.count(points(node, number), number, floor(node, "GC")):
         node.start_anew(fatal=at)
         forgotten = pod(node)
         forgotten.add()
         node.arm()
         collect(living)
-        if not node.has_died():  # a point less than at first; the fatal one is still to come
+        if not tally.kills(node):
             node.kill()
         node.start_anew()
         collect(living).succeeded()
@@ -219,7 +188,7 @@ def test_a_gc_that_is_killed_takes_nothing_from_who_lives_and_is_finished_by_the
     settles(node, wanted, "after all")
 
 
-def start_is_killed(node: MortalNode, leave: Callable[[Sandbox], None]) -> None:
+def start_is_killed(what: str, node: MortalNode, leave: Callable[[Sandbox], None]) -> None:
     """At each point of a daemon's start, which finds what `leave` leaves of a pod while there is no daemon."""
     wanted = empty(node)
 
@@ -235,19 +204,20 @@ def start_is_killed(node: MortalNode, leave: Callable[[Sandbox], None]) -> None:
     node.start_anew(from_start=True)
     settles(node, wanted, "without a kill")
     names = node.passed()
-    for at, _ in points(node, len(names)):
+    tally = Tally(what)
+    for at, _ in tally.count(points(node, len(names)), len(names), floor(node, what)):
         left()
         node.start_anew(fatal=at, from_start=True)
         eventually(lambda: node.has_died() or is_as(node, wanted), lambda: what_is_left(node, wanted))
-        if node.runs:
+        if not tally.kills(node):
             node.stop()
         node.start_anew()
         settles(node, wanted, f"killed at {names[at - 1]!r} of its start")
 
 
 def test_a_recovery_that_is_killed_is_finished_by_the_next(node: MortalNode) -> None:
-    start_is_killed(node, node.lose)
+    start_is_killed("recovery", node, node.lose)
 
 
 def test_a_debt_is_paid_whenever_who_pays_it_is_killed(node: MortalNode) -> None:
-    start_is_killed(node, lambda sandbox: sandbox.delete())
+    start_is_killed("spool", node, lambda sandbox: sandbox.delete())
