@@ -24,6 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from plurimus.adapters import netns
 
 from . import snapshot
+from .boots import Boots
 from .killing import MortalNode
 from .nursery import Nursery
 from .process import eventually
@@ -63,6 +64,7 @@ class Promise(RuleBasedStateMachine):
         self.node = MortalNode(self.folder, self.nursery)
         for small in (self.node.state, self.node.ipam):
             self.kept.enter_context(small_disk(small))
+        self.boots = self.kept.enter_context(Boots(self.folder))
         self.kept.enter_context(self.node)
         self.node.network("a", self.node.macvlan(0))
         chain = [self.node.macvlan(1) | {"name": "b"}, {"type": "tuning", "mtu": 1400}]
@@ -74,6 +76,8 @@ class Promise(RuleBasedStateMachine):
         """What each pod asked for, by its sandbox."""
         self.answered: dict[str, dict[str, Any]] = {}
         """What a pod got, while the runtime counts it as running."""
+        self.others: list[str] = []
+        """The namespaces of somebody else, with an interface of the name that pods have."""
 
     @rule(slot=SLOTS, networks=NETWORKS)
     def add(self, slot: str, networks: str) -> None:
@@ -119,12 +123,18 @@ class Promise(RuleBasedStateMachine):
             self.node.kill()
         self.node.start_anew(fatal=fatal, from_start=bool(fatal))
 
-    @rule()
-    def reboot(self) -> None:
+    @rule(taken=st.booleans())
+    def reboot(self, taken: bool) -> None:
+        """Whether or not others have got the paths of namespaces before there is a daemon again."""
         if self.node.runs:
             self.node.kill()
+        self.boots.anew()
         for sandbox in self.pods.values():
             netns.delete(sandbox.netns)
+            if taken:
+                netns.create(sandbox.netns)
+                sandbox.ip("link", "add", "eth0", "type", "dummy")
+                self.others.append(sandbox.netns)
         self.pods.clear()
         self.answered.clear()
         self.node.sandboxes.clear()
@@ -165,6 +175,9 @@ class Promise(RuleBasedStateMachine):
             self._has_all(slot)
             self.check(slot)
         eventually(lambda: self.held() == self.wanted(), lambda: (self.held(), self.wanted(), self._log()))
+        while self.others:
+            assert snapshot.ip_json("link", "show", "eth0", namespace=Path(self.others[-1]).name), self._log()
+            netns.delete(self.others.pop())
 
     def held(self) -> dict[str, Any]:
         """What is taken on this node, by whom: addresses, ports of the bridge, files."""
@@ -193,8 +206,8 @@ class Promise(RuleBasedStateMachine):
             self.settle()
             assert self.held() == {"leases": {}, "ports": 6, "files": []}
         finally:
-            for sandbox in self.node.sandboxes:
-                netns.delete(sandbox.netns)
+            for path in (*self.others, *(sandbox.netns for sandbox in self.node.sandboxes)):
+                netns.delete(path)
             self.kept.close()
 
     @property
