@@ -37,7 +37,7 @@ PYTEST = [
     "--confcutdir=tests/vm",
 ]
 SLOW = {"PLURIMUS_TESTS_SLOWER": "10", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-TOLD = ("PLURIMUS_CHURN_SECONDS", "PYTHONPATH")
+TOLD = ("PLURIMUS_CHURN_SECONDS", "PLURIMUS_KILL_EVERY", "PYTHONPATH")
 """Variables that the guest has from here, where they are set."""
 COMPILED = ("src", "tests/vm", "tests/node", "tests/cluster", "tests/interop")
 """Python is slow in the guest, which can keep nothing it has compiled."""
