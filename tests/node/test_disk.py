@@ -16,6 +16,7 @@ from .daemon import Node
 from .surroundings import Disk, pod_of, small_disk
 
 VF, DEVICE = "example.com/vf", "0000:18:02.4"
+INFO = {"type": "pci", "version": "1.1.0", "pci": {"pci-address": DEVICE}}
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def told() -> Iterator[Disk]:
     own, offered = Path(DEVICE_INFO_DIR), Path(OFFERED_DIR)
     for folder in (own, offered):
         folder.mkdir(parents=True, exist_ok=True)
-    (offered / f"example.com-vf-{DEVICE}-device.json").write_text(json.dumps({"type": "pci", "version": "1.1.0"}))
+    (offered / f"example.com-vf-{DEVICE}-device.json").write_text(json.dumps(INFO))
     try:
         with small_disk(own) as disk:
             yield disk
@@ -140,7 +141,7 @@ def test_a_full_disk_of_device_information_refuses_what_is_to_read_it(node: Node
     other.delete()
     told.clear()
     pod.add()
-    assert pod.network_status()[1]["device-info"] == {"type": "pci", "version": "1.1.0"}
+    assert pod.network_status()[1]["device-info"] == INFO
     pod.delete()
     assert list(Path(DEVICE_INFO_DIR).iterdir()) == []
     node.is_as(before)
