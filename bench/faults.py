@@ -99,7 +99,7 @@ def told(weather: dict[str, list[Weather]]) -> str:
 ## The reboot storm
 
 All ADDs come at once.  What fails is deleted at once and tried again a second later in a new sandbox, for
-{GOES_ON:.0f} s, and a daemon that ends is started anew a second later, as kubelet does sooner or later.
+{GOES_ON:.0f} s, and a daemon that ends is started anew a second later; kubelet waits longer for either.
 
 | | up at the first try | up in the end | ADDs | daemons started anew | seconds until then |
 |---|---|---|---|---|---|
