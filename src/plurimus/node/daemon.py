@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 from collections.abc import Callable, Coroutine
@@ -37,7 +36,7 @@ from plurimus.core import netconf
 from plurimus.core.addresspools import AddressPools
 from plurimus.core.config import ConfigFile, DaemonConfig, parse
 from plurimus.core.ports import DeviceSource
-from plurimus.node import cniconfig, identity, metrics, tracing
+from plurimus.node import cniconfig, garbage, identity, metrics, tracing
 from plurimus.node.devices import PodDevices
 from plurimus.node.halfdone import HalfDone
 from plurimus.node.late import NODE_NAME
@@ -51,8 +50,6 @@ from plurimus.version import VERSION
 
 DEFAULT_CONFIG = Path("/etc/cni/net.d/multus.d/daemon-config.json")
 
-_OBJECTS = 10_000
-"""How many more there may be before those that nobody can reach are looked for; a request makes about a thousand."""
 DRAINING = 25.0
 """Seconds running requests get at the end: less than the 30 a pod has between SIGTERM and SIGKILL."""
 
@@ -181,11 +178,9 @@ async def _serve(config: ConfigFile, stop: asyncio.Event, access: Access | None)
             if not await _before(stop, _wait_for_copies(world.cluster)):
                 return
         background += _on_a_port(config.daemon)
-        # what a daemon is made of stays: no collection shall walk it during a request, and few shall fall into one
-        gc.freeze()
-        gc.set_threshold(_OBJECTS, 10, 10)
+        garbage.begin()
         await server.start(listener.socket)
-        background.append(asyncio.create_task(sweep.run()))
+        background += [asyncio.create_task(sweep.run()), asyncio.create_task(garbage.run())]
         _log.info("ready", version=VERSION, socket=str(listener.path), cniDir=merged.cni_dir)
         if own is not None:  # the runtime calls the node ready once it is there, so it comes last
             background.append(asyncio.create_task(own.run()))
