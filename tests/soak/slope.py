@@ -46,9 +46,9 @@ LIMITS = {
 }
 """A thread leaked by every 200th ADD is twice the limit, and so is a descriptor by every 100th.
 
-RSS may grow by 2 MiB once, since not all that is freed goes back to the kernel at once: a run of 600 ADDs sees a leak of
-6 KiB for each ADD, one of 10,000 a leak of 1 KiB.
-Connections to the API server are as many as were needed at a time since it was away.
+RSS may grow by 2 MiB once, since not all that is freed goes back to the kernel at once: a run of 600 ADDs sees a leak
+of 6 KiB for each ADD, one of 10,000 a leak of 1 KiB.  Connections to the API server are as many as were needed at a
+time since it was away.
 """
 
 
