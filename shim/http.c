@@ -141,8 +141,8 @@ static const char *receive_all(int fd, enum wait wait, long long end, struct tex
   for (;;) {
     struct pollfd readable = {.fd = fd, .events = POLLIN};
     long long left = end ? end - now_ms() : -1;
-    if (end && left <= 0) return "no answer in time";
-    int ready = poll(&readable, 1, (int)left);
+    int ready = poll(&readable, 1, end && left < 0 ? 0 : (int)left); /* what has come is read, however late it is */
+    if (ready == 0 && end && left <= 0) return "no answer in time";
     if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
     ssize_t n = ready < 0 ? -1 : recv(fd, chunk, sizeof chunk, 0);
     if (n == 0 || (n < 0 && errno == ECONNRESET)) return NULL; /* reset: it closed before it had read all we sent */

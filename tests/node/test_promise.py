@@ -133,7 +133,7 @@ class Promise(RuleBasedStateMachine):
             netns.delete(sandbox.netns)
             if taken:
                 netns.create(sandbox.netns)
-                sandbox.ip("link", "add", "eth0", "type", "dummy")
+                sandbox.ip("link", "add", "eth0", "type", "bridge")
                 self.others.append(sandbox.netns)
         self.pods.clear()
         self.answered.clear()

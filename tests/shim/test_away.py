@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import socket
+import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 
 import pytest
 
 from .fake import CONTINUE, FOREVER, UNREAD, FakeDaemon, Step, http, plurimus
-from .runtime import PATIENCE, Node
+from .runtime import ENV, PATIENCE, SHIM, Node
 
 WAITING = ("ADD", "CHECK", "STATUS", "GC")
 WHOLE = plurimus(b'{"cniVersion": "1.0.0"}')
@@ -183,3 +186,23 @@ def test_a_time_limit_that_is_no_number_is_the_usual_one(node: Node, ours: FakeD
     ours.first_answers("/cni", http(503))
     node.call("ADD", node.conf() | {"daemonTimeout": value}).printed()
     assert ours.paths() == ["/cni/now"] * 2
+
+
+def test_what_has_come_is_read_however_late_the_shim_gets_to_it(node: Node, ours: FakeDaemon) -> None:
+    """On a node where nothing gets its turn: the daemon has done its part, and nobody is to undo it."""
+    node.patience = 3.0
+    ours.tell = False
+    told = json.dumps({"cniVersion": "1.0.0", "long": "x" * 200_000}).encode()  # more than is read at a time
+    ours.answers("/cni", 0.5, plurimus(told))
+    env = {"CNI_COMMAND": "ADD", **ENV}
+    with subprocess.Popen([SHIM], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as shim:
+        assert shim.stdin is not None
+        shim.stdin.write(json.dumps(node.conf()).encode())
+        shim.stdin.close()
+        while not ours.asked:
+            time.sleep(0.01)
+        shim.send_signal(signal.SIGSTOP)
+        time.sleep(node.patience + 0.5)
+        shim.send_signal(signal.SIGCONT)
+        assert shim.stdout is not None
+        assert shim.stdout.read() == told
