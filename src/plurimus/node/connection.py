@@ -168,7 +168,7 @@ class Connection(asyncio.Protocol):
         path = head.target.partition(b"?")[0].decode("ascii")
         try:
             self._asked = Asked(head.method.decode("ascii"), path, dict(head.headers), body)
-            if self._has_closed():
+            if self._transport.is_closing() or self._has_closed():
                 self._leave()
             answer = await self._handle(self._asked)
         except BaseException:

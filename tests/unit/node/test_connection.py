@@ -238,10 +238,11 @@ async def test_a_handler_is_told_that_its_client_has_gone_and_may_go_on() -> Non
         await serving
 
 
-async def test_a_client_that_has_gone_before_its_request_is_begun_is_known_to_have() -> None:
-    """As a shim has that waited for a daemon which stood still."""
+@pytest.mark.parametrize("expects", [b"", b"Expect: 100-continue\r\n"], ids=["nothing", "to-be-told"])
+async def test_a_client_that_has_gone_before_its_request_is_begun_is_known_to_have(expects: bytes) -> None:
+    """As a shim has that waited for a daemon which stood still; its DEL is carried out all the same."""
     async with connected() as client:
-        client.writer.write(POST)
+        client.writer.write(POST.replace(b"Host", expects + b"Host"))
         client.writer.transport.abort()
         while not client.asked:
             await asyncio.sleep(0)
