@@ -115,7 +115,7 @@ class Server:
 
     async def _serve(self, asked: Asked) -> Answer:
         answer = await self._respond(asked)
-        handler = asked.path if asked.path in _PATHS else "NotFound"
+        handler = _handler(asked) if asked.path in _PATHS else "NotFound"
         method = asked.method.lower() if asked.method in ("GET", "HEAD", "POST") else "unknown"
         measured.MULTUS_REQUESTS.add(handler, str(answer.status), method)
         return answer
@@ -166,7 +166,7 @@ class Server:
         assert task is not None
         self._running.add(task)
         try:
-            with accounted("/cni" if asked.path == _AT_ONCE else asked.path) as account:
+            with accounted(_handler(asked)) as account:
                 request, attributes = message.decode(asked.body)
                 account.about(request.env)
                 if account.verb in _NOT_WITHOUT:
@@ -183,3 +183,8 @@ class Server:
             return message.refusal(PlurimusError(f"internal error: {error!r}"), ours=ours)
         finally:
             self._running.discard(task)
+
+
+def _handler(asked: Asked) -> str:
+    """What log and metrics call the path: one name for what is the same."""
+    return "/cni" if asked.path == _AT_ONCE else asked.path
