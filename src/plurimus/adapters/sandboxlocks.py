@@ -40,7 +40,9 @@ class FileLocks:
         self._orphans = orphans
 
     @asynccontextmanager
-    async def hold(self, container_id: str, *, can_end: bool = False, ends: bool = False) -> AsyncIterator[None]:
+    async def hold(
+        self, container_id: str, *, can_end: bool = False, ends: bool = False, looks: bool = False
+    ) -> AsyncIterator[None]:
         path = self._folder / args.check_container_id(container_id)
         files.make_folder(self._folder)
         plugins = path.with_name(f".{path.name}")

@@ -191,11 +191,11 @@ class SandboxLocks(Protocol):
     """One request at a time for each sandbox; and none that begins while it is counted what there is."""
 
     def hold(
-        self, container_id: str, *, can_end: bool = False, ends: bool = False
+        self, container_id: str, *, can_end: bool = False, ends: bool = False, looks: bool = False
     ) -> AbstractAsyncContextManager[None]:
         """Wait until nobody else holds the sandbox, and hold it.
 
-        Who `ends` has those end that came before it and `can_end`: they are cancelled.
+        Who `ends` has those end that came before it and `can_end`: they are cancelled.  Who `looks` is no request.
 
         Raises:
             ClusterError: at the end of one that was ended so, once all that it did has been undone.

@@ -65,7 +65,7 @@ class HalfDone:
         for folder in self._folders():
             await self._list(folder)
         if ask and self._open:
-            await self._word.hear(self._asked_about(), self._recorded)
+            await self._hear()
         for key in [key for key in self._open if self._failed.is_due(key)]:
             word = self._word.of(key[1]) if ask else Word.YET
             if self._open[key] and word in (Word.YET, Word.STRANGER):
@@ -115,6 +115,12 @@ class HalfDone:
     def _asked_about(self) -> set[str]:
         return {container_id for _, container_id in self._open}
 
+    async def _hear(self) -> None:
+        try:
+            await self._word.hear(self._asked_about(), self._recorded)
+        except PlurimusError as error:  # of the records: what was heard before holds
+            _log.error("what is on record cannot be listed", error=str(error))
+
     async def _recorded(self) -> set[str]:
         return {each for folder in self._folders() for each in await self._world.records(folder).container_ids()}
 
@@ -122,7 +128,7 @@ class HalfDone:
         """Why the sandbox is to be looked at again, empty where it only is to be asked about; None if it is settled."""
         context = self._context(container_id, folder)
         try:
-            async with self._requests.sandbox(context):
+            async with self._requests.sandbox(context, looks=True):
                 return await self._settle(context, word, ask=ask)
         except PlurimusError as error:
             _log.error("a sandbox is not settled and will be looked at again", container=container_id,

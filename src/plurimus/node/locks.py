@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -17,15 +18,27 @@ class LocksInProcess:
     def __init__(self) -> None:
         self._held: dict[str, tuple[asyncio.Lock, int]] = {}
         self._can_end: dict[str, list[asyncio.Timeout]] = {}
+        self._looks: Counter[str] = Counter()
         self._turn, self._recording = asyncio.Lock(), 0
         self._open, self._quiet = asyncio.Event(), asyncio.Event()
         self._open.set()
         self._quiet.set()
 
     @asynccontextmanager
-    async def hold(self, container_id: str, *, can_end: bool = False, ends: bool = False) -> AsyncIterator[None]:
+    async def hold(
+        self, container_id: str, *, can_end: bool = False, ends: bool = False, looks: bool = False
+    ) -> AsyncIterator[None]:
         if ends:
             self._end(container_id)
+        if looks:
+            self._looks[container_id] += 1
+            try:
+                async with self._hold(container_id):
+                    yield
+            finally:
+                self._looks[container_id] -= 1
+                self._looks += Counter()  # which drops those that are none
+            return
         if not can_end:
             async with self._hold(container_id):
                 yield
@@ -74,7 +87,7 @@ class LocksInProcess:
 
     def busy(self) -> set[str]:
         """The container IDs some request holds or waits for."""
-        return set(self._held)
+        return {container_id for container_id, (_, users) in self._held.items() if users > self._looks[container_id]}
 
     @asynccontextmanager
     async def recording(self) -> AsyncIterator[None]:

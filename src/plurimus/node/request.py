@@ -131,13 +131,14 @@ class Requests:
         return Outcome()
 
     @asynccontextmanager
-    async def sandbox(self, context: Context, *, ends: bool = False) -> AsyncIterator[None]:
+    async def sandbox(self, context: Context, *, ends: bool = False, looks: bool = False) -> AsyncIterator[None]:
         """One request at a time for a sandbox, which is never the host itself; log lines name both.
 
-        One that `ends` has the ADDs of the sandbox end that came before it, and waits until they are undone.
+        One that `ends` has the ADDs of the sandbox end that came before it, and waits until they are undone.  Who only
+        `looks` is no request: what the runtime does not know is collected all the same.
         """
         env = context.env
-        async with waited(self.locks.hold(env.container_id, can_end=env.verb == "ADD", ends=ends)):
+        async with waited(self.locks.hold(env.container_id, can_end=env.verb == "ADD", ends=ends, looks=looks)):
             with structlog.contextvars.bound_contextvars(
                 pod=str(context.pod), container=env.container_id, verb=env.verb
             ):

@@ -48,6 +48,18 @@ async def test_sandboxes_the_runtime_does_not_know_are_deleted() -> None:
     }
 
 
+async def test_one_that_somebody_looks_at_is_waited_for_and_deleted() -> None:
+    """As recovery does just when a daemon has started: that is no request, which would be left alone."""
+    node = await with_sandboxes("c1", "c2")
+    async with node.requests.locks.hold("c1", looks=True):
+        collecting = asyncio.create_task(gc(node, "c2"))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert sorted(node.records.files) == ["c1", "c2"]
+    await collecting
+    assert list(node.records.files) == ["c2"]
+
+
 async def test_every_network_is_told_of_all_that_live() -> None:
     """F5, S18: secondary networks too; what was just deleted is not among them."""
     node = await with_sandboxes("c1", "c2", "c3")
