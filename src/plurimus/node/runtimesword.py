@@ -20,7 +20,7 @@ from typing import Any
 
 import structlog
 
-from plurimus.cni.errors import PlurimusError
+from plurimus.cni.errors import ClusterError, PlurimusError
 from plurimus.core.leaks import is_runtimes
 
 PATIENCE = 300.0
@@ -57,12 +57,16 @@ class RuntimesWord:
         """Ask about sandboxes, if it is time to; `recorded` are all that are on record."""
         if self._clock() < self._due:
             return
+        others = await recorded()
         try:
-            others, self._listed, self._silent = await recorded(), await self._ask(), ""
+            listed = await self._ask()
+            if listed is None and self._heard > -math.inf:
+                raise ClusterError("its socket is gone, where there was one")
+            self._listed, self._silent = listed, ""
         except PlurimusError as error:
             if not self._silent:
                 _log.warning("the container runtime does not say which sandboxes live", error=str(error))
-            others, self._listed, self._silent = (), (), str(error)
+            self._listed, self._silent = (), str(error)
         now = self._clock()
         self._due = now + _BETWEEN
         self._is_stranger = not self._silent and frozenset(self._listed or ()).isdisjoint(others)

@@ -76,6 +76,25 @@ async def test_one_that_is_being_made_is_not_taken_for_lost(runtime: Runtime) ->
     assert node.plugins.made("DEL") == []
 
 
+async def test_a_runtime_whose_socket_is_gone_for_a_while_is_silent() -> None:
+    """It is being started anew, and whom it lost it still has lost."""
+    listed: list[str] | None = [LIVING]
+
+    async def ask() -> list[str] | None:
+        return listed
+
+    node, clock = await pods(LOST, LIVING), Clock()
+    node.restart()
+    half_done = HalfDone(node.requests, node.world, clock, ask)
+    assert await for_long(half_done, clock, PATIENCE / 2) == 1
+    listed = None
+    assert await for_long(half_done, clock, PATIENCE) == 1
+    assert (await half_done.document())["runtime"] == "its socket is gone, where there was one"
+    listed = [LIVING]
+    assert await for_long(half_done, clock) == 0
+    assert list(node.records.files) == [LIVING]
+
+
 async def test_an_add_that_was_cut_short_is_undone_no_sooner(runtime: Runtime) -> None:
     """The runtime does not list it yet, and its DEL may be on its way."""
     node, clock = await pods(LOST, LIVING), Clock()
