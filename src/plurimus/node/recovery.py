@@ -38,6 +38,7 @@ class Debts:
         self._requests = requests
         self._clock = clock
         self._failed = Backoff(clock)
+        self._paying = asyncio.Lock()
 
     @property
     def failed(self) -> list[dict[str, Any]]:
@@ -53,9 +54,12 @@ class Debts:
     async def pay(self, *, within: float = math.inf, at_once: bool = False) -> int:
         """Pay what is due, and begin with none once `within` seconds are over; the number of debts left.
 
-        With `at_once` what has failed is due, too.
+        With `at_once` what has failed is due, too.  Only one pays at a time.
         """
-        end = self._clock() + within
+        async with self._paying:
+            return await self._pay_all(self._clock() + within, at_once=at_once)
+
+    async def _pay_all(self, end: float, *, at_once: bool) -> int:
         pending = [
             (folder, name, content)
             for folder in sorted(self._requests.cni_dirs)

@@ -114,6 +114,17 @@ async def test_who_wants_it_now_has_a_debt_paid_whose_next_try_is_not_due() -> N
     assert node.left() == []
 
 
+async def test_two_that_pay_at_once_pay_a_debt_once() -> None:
+    """The daemon by itself, and a sweep."""
+    node = Node()
+    await node.add()
+    node.plugins.fail("DEL", times=2)
+    node.spool.put(CONTAINER, "eth0", body(node))
+    paying = debts(node)
+    assert await asyncio.gather(paying.pay(), paying.pay()) == [1, 1]
+    assert node.plugins.made("DEL") == ["DEL bridge eth0"]  # whose next try is not due
+
+
 async def test_one_debt_that_fails_does_not_hold_up_the_others() -> None:
     node = Node()
     for container in ("c1", "c2", "c3"):
