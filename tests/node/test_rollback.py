@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from .daemon import Node
+from .process import eventually
 from .runtime import Sandbox
 from .scripts import FAIL, PASS_ON
 
@@ -121,6 +122,7 @@ def test_what_cannot_be_undone_is_reported_and_stays_on_record_for_del(node: Nod
     assert "the switch is on fire" in pod.call("ADD").refused(117)  # the first error, not that of undoing
     assert pod.recorded() == ["default/sticky"]
     assert sorted(pod.links()) == ["net1"]
+    eventually(lambda: len(pod.events()) == 1, pod.events)  # it is told behind the answer
     (event,) = pod.events()
     assert event[0] == "FailedRemovingInterface"
     assert "cannot let go" in event[1]
