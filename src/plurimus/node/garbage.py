@@ -1,4 +1,4 @@
-"""Objects in circles, which Python has to look for: it does between requests, and hardly ever in one.
+"""Objects in circles, which Python has to look for: every few seconds, and hardly ever because of a request.
 
 What failed leaves such circles (an error, its traceback, what was at work).  By Python's own rule they would stay for a
 thousand requests, in which what is in use spreads over more and more memory between them.
