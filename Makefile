@@ -5,6 +5,7 @@
 PY := .venv/bin/python
 PODS := 20
 ADDS := 10000
+STEPS := 10000
 TRIES := 1
 JOBS := $(shell nproc)
 # tests beside others, each process of them in namespaces of its own
@@ -24,8 +25,8 @@ demo-rdma: setup   ## the same with SR-IOV and an RDMA ping, in a machine made b
 test: setup        ## all tests that need no more than this machine
 	@$(PY) -m pytest $(BESIDE) --ignore=tests/interop --ignore=tests/cluster --ignore=tests/vm --ignore=tests/soak --ignore=tests/fuzz $(ARGS)
 
-soak: setup        ## thousands of pods with faults among them: the daemon grows in nothing, nothing is left (ADDS=600 for a minute)
-	@ADDS=$(ADDS) $(PY) -m pytest -s tests/soak
+soak: setup        ## thousands of pods with faults among them: the daemon grows in nothing, nothing is left (ADDS=600 STEPS= for a minute)
+	@ADDS=$(ADDS) PLURIMUS_STEPS=$(STEPS) $(PY) -m pytest -s tests/soak $(if $(STEPS),tests/node/test_promise.py)
 
 fuzz: for-fuzz     ## broken input for the shim, the daemon's socket, files and parsers, SECONDS (600) for each of the four
 	@PLURIMUS_FUZZ_SECONDS=$(or $(SECONDS),600) $(PY) -m pytest $(BESIDE) tests/fuzz $(ARGS)
