@@ -16,9 +16,10 @@ from typing import Any
 
 from plurimus.adapters import accounttoken, checkpoint, nodepods, signing, x509
 from plurimus.adapters.apiserver import ApiServer
+from plurimus.adapters.claims import ClaimedDevices
 from plurimus.adapters.kubeconfig import Access
 from plurimus.adapters.kubernetes import KubernetesCluster
-from plurimus.adapters.podresources import FOLDER
+from plurimus.adapters.podresources import FOLDER, KubeletDevices
 from plurimus.cni.errors import PlurimusError
 from plurimus.core import config
 from plurimus.core.plan import PodReference
@@ -29,6 +30,7 @@ from plurimus.model.pod import NETWORK_STATUS, Pod
 from plurimus.model.signing import GROUP, REQUESTS, user
 from plurimus.node import daemon
 from plurimus.node.approve import Approver
+from plurimus.node.devices import PodDevices
 from plurimus.node.late import Late
 from plurimus.node.world import World, real_world
 
@@ -92,7 +94,7 @@ class Place:
 
 async def of_daemon(place: Place) -> None:
     """Copies, look-ups, status, events, devices of claims, addresses, and the look for leaks."""
-    keys = {"cniDir": str(place.folder), "chrootDir": str(place.root)}
+    keys = {"cniDir": str(place.folder)}
     world = daemon.make_world(config.parse(json.dumps(keys).encode()), place.access)
     cluster = world.cluster
     assert isinstance(cluster, KubernetesCluster)
@@ -106,7 +108,9 @@ async def of_daemon(place: Place) -> None:
         followed = make_pod(place.admin, place.namespace, pod)
         await place.until(lambda: followed in cluster.held_pods(), "/api/v1/pods")
         await place.until(lambda: network in {each.name for each in cluster.held_definitions()}, "/apis/k8s.cni")
-        await _requests(place, cluster, world.devices)
+        # of the node's own kubelet, where one runs beside, only `root` is to be seen
+        devices = PodDevices(KubeletDevices([place.root], timeout=20), ClaimedDevices(cluster.api))
+        await _requests(place, cluster, devices)
         cluster.emit(PodReference(followed.namespace, followed.name, followed.uid), [Event.missing("a test")])
         await place.until(lambda: bool(place.events(pod, place.namespace)), "/events")
         await _addresses(place, world)
