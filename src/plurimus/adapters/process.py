@@ -61,7 +61,8 @@ async def run(
     Raises:
         OSError: it cannot be started, or not be watched, and was ended then.
         TimeoutError, OutputTooLong: it was ended, with every process of its group.
-        asyncio.CancelledError: the same, for a cancelled request, unless it got to its end within `_LAST` seconds.
+        asyncio.CancelledError: the same, for a cancelled request, `_LAST` seconds later unless it ended before; what it
+            left of its group is ended all the same.
     """
     with _Output() as out, _Output() as err:
         try:

@@ -76,7 +76,7 @@ def wish(body: bytes | None) -> Wish:
 
 
 class Sweep:
-    """Sweeps the node of `requests`, whose `debts` it has paid; `clock` gives seconds that only grow.
+    """Sweeps the node of `requests`, and has its `debts` paid first; `clock` gives seconds that only grow.
 
     `last` is what the last sweep found.
     """
