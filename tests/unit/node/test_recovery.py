@@ -39,6 +39,15 @@ def debts(node: Node, clock: Clock | None = None) -> Debts:
     return Debts(node.world.spool, node.requests, clock or Clock())
 
 
+async def owing(*, failures: int) -> Node:
+    """A node with a spooled DEL, whose first tries fail."""
+    node = Node()
+    await node.add()
+    node.plugins.fail("DEL", times=failures)
+    node.spool.put(CONTAINER, "eth0", body(node))
+    return node
+
+
 def slow(node: Node) -> Debts:
     """A payer on whose clock each DEL of a plugin takes six seconds."""
     return Debts(node.world.spool, node.requests, lambda: 6.0 * len(node.plugins.made("DEL")))
@@ -102,10 +111,7 @@ async def test_a_failed_debt_is_tried_again_ever_more_seldom() -> None:
 
 async def test_who_wants_it_now_has_a_debt_paid_whose_next_try_is_not_due() -> None:
     """`plurimus gc`, and the sweep."""
-    node = Node()
-    await node.add()
-    node.plugins.fail("DEL", times=1)
-    node.spool.put(CONTAINER, "eth0", body(node))
+    node = await owing(failures=1)
     paying = debts(node)
     assert await paying.pay() == 1
     assert await paying.pay() == 1
@@ -116,10 +122,7 @@ async def test_who_wants_it_now_has_a_debt_paid_whose_next_try_is_not_due() -> N
 
 async def test_two_that_pay_at_once_pay_a_debt_once() -> None:
     """The daemon by itself, and a sweep."""
-    node = Node()
-    await node.add()
-    node.plugins.fail("DEL", times=2)
-    node.spool.put(CONTAINER, "eth0", body(node))
+    node = await owing(failures=2)
     paying = debts(node)
     assert await asyncio.gather(paying.pay(), paying.pay()) == [1, 1]
     assert node.plugins.made("DEL") == ["DEL bridge eth0"]  # whose next try is not due
