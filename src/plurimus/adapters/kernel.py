@@ -48,9 +48,6 @@ class NamespaceKernel:
     async def is_own_namespace(self, path: str) -> bool:
         return netns.is_same_namespace(path, "/proc/self/ns/net")
 
-    async def cookie(self, path: str) -> str:
-        return await in_thread(lambda: netns.visit(path, _cookie))
-
     async def is_leftover(self, path: str) -> bool:
         return netns.is_leftover(path)
 
@@ -63,7 +60,7 @@ class NamespaceKernel:
         if not cookie or not path:
             return False
         try:
-            return await self.cookie(path) not in ("", cookie)
+            return await in_thread(lambda: netns.visit(path, _cookie)) not in ("", cookie)
         except netns.NamespaceError:  # there is none, or its folder cannot be seen
             return False
 

@@ -234,7 +234,10 @@ class Kernel(Protocol):
     """What Plurimus itself asks of the kernel inside a pod's namespace."""
 
     async def look(self, netns: str) -> tuple[str, Collection[str]]:
-        """The cookie of the namespace at path `netns`, and the names of its interfaces."""
+        """What no other namespace than that at `netns` has or ever had, its cookie, and the names of its interfaces.
+
+        The cookie is empty where the kernel does not tell.
+        """
 
     async def change_default_routes(self, netns: str, changes: Mapping[str, Sequence[RouteChange]]) -> None:
         """Carry out the changes, by interface name; new routes are in place before old ones go."""
@@ -247,9 +250,6 @@ class Kernel(Protocol):
 
     async def is_own_namespace(self, netns: str) -> bool:
         """Whether `netns` is the namespace this process runs in (which is no pod's)."""
-
-    async def cookie(self, netns: str) -> str:
-        """What no other namespace of this node has or ever had; empty where the kernel does not tell."""
 
     async def is_anothers(self, netns: str, cookie: str) -> bool:
         """Whether the namespace at `netns` is another than the one with that cookie; no, where nobody can tell."""

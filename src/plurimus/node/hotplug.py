@@ -65,12 +65,13 @@ async def handle(requests: Requests, request: Request, attributes: InterfaceAttr
                     await context.attacher.check(wanted)
                 return Outcome()
             known = await recall.plan_of(env, context.netconf, context.world)
-            if known is None:
-                known = replace(wanted, attachments=(), cookie=await context.world.kernel.cookie(env.netns))
-            wanted = replace(wanted, cookie=known.cookie)  # the record is one, whoever writes it last
             if env.verb == "DEL":
-                await _delete(context, known, wanted.attachments[0])
+                await _delete(context, known or replace(wanted, attachments=()), wanted.attachments[0])
                 return Outcome()
+            cookie, there = await context.world.kernel.look(env.netns)
+            context.attacher.refuse_impossible(wanted, there)
+            known = known or replace(wanted, attachments=(), cookie=cookie)
+            wanted = replace(wanted, cookie=known.cookie)  # the record is one, whoever writes it last
             return Outcome(await _add(requests, context, known, wanted), version.CURRENT)
 
 
@@ -93,8 +94,6 @@ async def _plan(context: Context, delegate: Delegate) -> Plan:
 
 
 async def _add(requests: Requests, context: Context, known: Plan, wanted: Plan) -> Result:
-    _, there = await context.world.kernel.look(wanted.netns)
-    context.attacher.refuse_impossible(wanted, there)
     with step("record"):
         async with requests.locks.recording():
             await context.attacher.remember(replace(known, attachments=known.attachments + wanted.attachments))
