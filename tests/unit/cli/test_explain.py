@@ -18,8 +18,6 @@ from plurimus.model.pod import NETWORKS
 
 VF = "example.com/vf"
 
-pytestmark = pytest.mark.usefixtures("restored_logging")
-
 
 def node(folder: Path, networks: Any = "macvlan,sriov@rdma0", **config: Any) -> str:
     """A daemon's configuration, a pod default/a with `networks`, and two definitions; its path."""

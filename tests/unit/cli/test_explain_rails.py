@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from click.testing import CliRunner
 
@@ -20,8 +19,6 @@ from plurimus.core.plan import Attachment, Plan, PodReference
 from plurimus.model.definition import RESOURCE_NAME
 from plurimus.model.pod import NETWORKS
 from tests.unit.adapters.hardware import Hardware
-
-pytestmark = pytest.mark.usefixtures("restored_logging")
 
 
 def node(folder: Path, networks: str, devices: dict[str, list[str]], **config: Any) -> str:
