@@ -143,21 +143,25 @@ WAYS: Mapping[str, Callable[..., None]] = {
 
 @dataclass
 class Tally:
-    """How many points there were, and at how many of those that were chosen a daemon really was killed."""
+    """The points there were, and at how many of those that were chosen a daemon really was killed."""
 
     what: str
-    found: int = 0
+    names: list[str]
+    """Of all points, in the order they were passed once."""
+    kinds: set[str]
+    """What these names begin with, at least once each."""
     chosen: int = 0
     hit: int = 0
 
-    def count(self, at: Iterator[tuple[int, str]], number: int, floor: int) -> Iterator[tuple[int, str]]:
-        """Go through the points that were chosen of `number`; there are never less than `floor`."""
-        self.found = number
-        assert number >= floor, f"{self.what} passes {number} points, expected {floor}: has a kind of them been lost?"
+    def count(self, at: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+        """Go through the points that were chosen."""
+        passed = [name.partition(" ")[2] for name in self.names]
+        lost = [kind for kind in self.kinds if not any(name.startswith(kind) for name in passed)]
+        assert not lost, f"{self.what} passes no point of the kinds {lost}, only {self.names}"
         for each in at:
             self.chosen += 1
             yield each
-        print(f"\n{self.what}: {self.found} points, {self.chosen} chosen, killed at {self.hit}")
+        print(f"\n{self.what}: {len(self.names)} points, {self.chosen} chosen, killed at {self.hit}")
         # threads take turns differently, and what plugins need is written down when more is seen: points more or less
         assert self.hit >= self.chosen * 0.7, f"{self.what}: killed at {self.hit} of {self.chosen} points"
 

@@ -24,8 +24,22 @@ from .runtime import Answer, Sandbox
 
 pytestmark = pytest.mark.usefixtures("root")
 
-FLOORS = {"ADD": (50, 28), "DEL": (37, 21), "CHECK": (4, 8), "GC": (46, 27), "recovery": (31, 17), "spool": (35, 21)}
-"""How many points each has at least, with drivers and with executables."""
+KEPT = {"os.rename .sandbox", "os.rename .pods-", "os.rename .a-", "os.rename .b-", "os.rename .default.pod"}
+"""What an ADD keeps: its record, a result of each network, the pod's network-status."""
+FORGOTTEN = {"os.remove sandbox", "os.remove pods-", "os.remove a-", "os.remove b-", "os.remove .of-"}
+"""What is kept of a sandbox, as it goes."""
+LEASED = {"os.link .plurimus-lease", "netlink 0", "os.posix_spawn iptables-restore"}
+FREED = {"os.remove 10.10.", "os.remove 10.11.", "os.remove 10.244.", "os.posix_spawn iptables"}
+STARTED = {f"os.posix_spawn {each}" for each in ("bridge", "macvlan", "tuning")}
+KINDS = {
+    "ADD": (KEPT | {"answer"}, LEASED, STARTED),
+    "DEL": (FORGOTTEN | {"answer"}, FREED | {"netlink 0"}, STARTED),
+    "CHECK": ({"answer"}, {"open lock"}, STARTED),
+    "GC": (FORGOTTEN | {"answer"}, FREED | {"netlink 0"}, STARTED),
+    "recovery": (FORGOTTEN, FREED, STARTED),
+    "spool": (FORGOTTEN | {"os.utime sandbox"}, FREED, STARTED),
+}
+"""What each passes at least: with either, with drivers, with executables."""
 EXECUTABLES = ["bridge", "macvlan", "tuning", "host-local"]
 
 
@@ -46,16 +60,17 @@ def node(request: pytest.FixtureRequest, nursery: Nursery, tmp_path: Path) -> It
     shutil.rmtree(ELSEWHERE[0], ignore_errors=True)
 
 
-def points(node: MortalNode, number: int) -> Iterator[tuple[int, str]]:
+def points(node: MortalNode, names: list[str]) -> Iterator[tuple[int, str]]:
     """The points to try, each with what the runtime does then."""
     step = 3 if node.config["executables"] else 1
-    tried = [at for at in range(1, number + 1) if EVERY or at % step == 0 or at == number]
+    tried = [at for at in range(1, len(names) + 1) if EVERY or at % step == 0 or at == len(names)]
     yield from itertools.product(tried, WAYS) if EVERY else zip(tried, itertools.cycle(WAYS), strict=False)
 
 
-def floor(node: MortalNode, what: str) -> int:
-    drivers, executables = FLOORS[what]
-    return executables if node.config["executables"] else drivers
+def tally_of(what: str, node: MortalNode, names: list[str]) -> Tally:
+    """Of a request that passes the points `names`."""
+    either, drivers, executables = KINDS[what]
+    return Tally(what, names, either | (executables if node.config["executables"] else drivers))
 
 
 def pod(node: MortalNode) -> Sandbox:
@@ -89,12 +104,12 @@ def settled_in(way: str, node: MortalNode, sandbox: Sandbox, wanted: dict[str, A
 def test_an_add_that_is_killed_leaves_nothing(node: MortalNode) -> None:
     wanted = empty(node)
     sandbox = pod(node)
-    number = len(node.tried(sandbox.add))
+    names = node.tried(sandbox.add)
     sandbox.delete()
     node.lose(sandbox)
     node.stop()
-    tally = Tally("ADD")
-    for at, way in tally.count(points(node, number), number, floor(node, "ADD")):
+    tally = tally_of("ADD", node, names)
+    for at, way in tally.count(points(node, names)):
         node.start_anew(fatal=at)
         sandbox = pod(node)
         node.arm()
@@ -109,11 +124,11 @@ def test_a_del_that_is_killed_leaves_nothing(node: MortalNode) -> None:
     wanted = empty(node)
     sandbox = pod(node)
     sandbox.add()
-    number = len(node.tried(sandbox.delete))
+    names = node.tried(sandbox.delete)
     node.lose(sandbox)
     node.stop()
-    tally = Tally("DEL")
-    for at, way in tally.count(points(node, number), number, floor(node, "DEL")):
+    tally = tally_of("DEL", node, names)
+    for at, way in tally.count(points(node, names)):
         node.start_anew(fatal=at)
         sandbox = pod(node)
         sandbox.add()
@@ -131,10 +146,10 @@ def test_a_check_that_is_killed_changes_nothing(node: MortalNode) -> None:
     sandbox.add()
     with_pod = there(node)
     sandbox.check()
-    number = len(node.tried(sandbox.check))
+    names = node.tried(sandbox.check)
     node.stop()
-    tally = Tally("CHECK")
-    for at, way in tally.count(points(node, number), number, floor(node, "CHECK")):
+    tally = tally_of("CHECK", node, names)
+    for at, way in tally.count(points(node, names)):
         node.start_anew(fatal=at)
         node.arm()
         sandbox.call("CHECK")
@@ -163,12 +178,12 @@ def test_a_gc_that_is_killed_takes_nothing_from_who_lives_and_is_finished_by_the
 
     collect(living).succeeded()
     forgotten.add()
-    number = len(node.tried(lambda: collect(living).succeeded()))
+    names = node.tried(lambda: collect(living).succeeded())
     node.lose(forgotten)
     settles(node, before, "without a kill")
     node.stop()
-    tally = Tally("GC")
-    for at, way in tally.count(points(node, number), number, floor(node, "GC")):
+    tally = tally_of("GC", node, names)
+    for at, way in tally.count(points(node, names)):
         node.start_anew(fatal=at)
         forgotten = pod(node)
         forgotten.add()
@@ -204,8 +219,8 @@ def start_is_killed(what: str, node: MortalNode, leave: Callable[[Sandbox], None
     node.start_anew(from_start=True)
     settles(node, wanted, "without a kill")
     names = node.passed()
-    tally = Tally(what)
-    for at, _ in tally.count(points(node, len(names)), len(names), floor(node, what)):
+    tally = tally_of(what, node, names)
+    for at, _ in tally.count(points(node, names)):
         left()
         node.start_anew(fatal=at, from_start=True)
         eventually(lambda: node.has_died() or is_as(node, wanted), lambda: what_is_left(node, wanted))

@@ -26,6 +26,11 @@ RESOURCE = "intel.com/sriov_rdma"
 SETTINGS = {"vlan": 100, "vlanQoS": 3, "spoofchk": "off", "trust": "on", "mac": "02:00:00:00:00:11", "mtu": 1400}
 MOST = 6
 """How many points of a request are tried."""
+KINDS = {
+    "ADD": {"netlink 0", "os.rename .sandbox", "os.rename .rail-", "os.link .plurimus-lease", "answer"},
+    "DEL": {"netlink 0", "os.remove sandbox", "os.remove rail-", "os.remove 10.56.", "answer"},
+}
+"""What each passes at least."""
 
 
 @pytest.fixture(scope="module")
@@ -131,11 +136,11 @@ def test_a_function_is_home_and_free_wherever_a_del_was_killed(node: MortalNode,
 
 def is_killed(verb: str, names: list[str], node: MortalNode, vfs: list[Vf], wanted: dict[str, Any]) -> None:
     """At points of a request that passes all these; the daemon that finds what was left is the next to be killed."""
-    tally = Tally(f"{verb} of a pod with a virtual function")
+    tally = Tally(f"{verb} of a pod with a virtual function", names, KINDS[verb])
     following = iter([*chosen(len(names))[1:], 0])
     node.stop()
     node.start_anew(fatal=1)
-    for at, way in tally.count(zip(chosen(len(names)), itertools.cycle(WAYS), strict=False), len(names), 35):
+    for at, way in tally.count(zip(chosen(len(names)), itertools.cycle(WAYS), strict=False)):
         sandbox = pod(node, vfs[0])
         if verb == "DEL":
             sandbox.add()
