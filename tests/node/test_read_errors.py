@@ -11,6 +11,7 @@ import pytest
 from .process import eventually
 from .runtime import Sandbox
 from .surroundings import Preloaded, pod_of
+from .test_sweep import gc
 
 pytestmark = pytest.mark.usefixtures("root")
 
@@ -84,6 +85,29 @@ def test_a_lease_that_cannot_be_read_is_not_given_back_unseen(broken: Preloaded)
         assert f"cannot read {mine}: Input/output error" in pod.call("DEL").refused(5)
         assert mine.exists()
         assert pod.recorded() == ["default/driver"]
+    pod.delete()
+    broken.is_as(before)
+
+
+def test_a_pod_of_two_leases_is_not_deleted_while_one_cannot_be_read(broken: Preloaded) -> None:
+    """What can be freed is, and CHECK and the sweep say which cannot be read; other pods do not mind."""
+    broken.network("both", broken.macvlan(ipam=broken.host_local("10.10.0.0/24", "fd00:10::/64")))
+    pod, other = broken.sandbox("both"), broken.sandbox("both")
+    before = broken.snapshot()
+    pod.add()
+    (mine,), (free,) = ((broken.ipam / "both").glob(each) for each in ("fd00:*", "10.*"))
+    told = f"cannot read {mine}: Input/output error"
+    with unreadable(broken, mine):
+        assert told in pod.call("CHECK").refused(5)
+        other.add()
+        other.check()
+        other.delete()
+        for _ in range(2):
+            assert told in pod.call("DEL").refused(5)
+            assert not free.exists()
+            assert mine.exists()
+        (odd,) = gc(broken, "--dry-run")["odd"]
+        assert f"host-local, network 'both': {told}" in odd
     pod.delete()
     broken.is_as(before)
 

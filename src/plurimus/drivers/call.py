@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar
 
 from plurimus.cni import args, gojson, result, version
 from plurimus.cni.args import Pairs
-from plurimus.cni.errors import AttachmentError, Code, ConfigError
+from plurimus.cni.errors import AttachmentError, Code, ConfigError, PlurimusError
 from plurimus.cni.result import Result
 from plurimus.core import netconf
 from plurimus.core.leaks import Held
@@ -177,6 +177,9 @@ class Driver(ABC):
     async def collect(self, call: Call) -> None:  # noqa: B027 - most leave nothing behind
         """GC; gives back what belongs to none of `call.valid_attachments()`, and nothing where that is None."""
 
-    async def held(self, call: Call) -> list[Held]:
-        """What its stores have for attachments of the call's network, whichever; nothing is changed."""
+    async def held(self, call: Call, odd: list[PlurimusError]) -> list[Held]:
+        """What its stores have for attachments of the call's network, whichever; nothing is changed.
+
+        `odd` gets what cannot be looked at while the rest can.
+        """
         return []

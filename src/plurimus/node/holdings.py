@@ -48,12 +48,14 @@ async def all_of(world: World, root: Path, configs: Iterable[NetworkConfig], odd
         driver = drivers.get(kind)
         if driver is None:
             continue
+        unseen: list[PlurimusError] = []
         try:
-            for held in await driver.held(Call("GC", conf=settings)):
+            for held in await driver.held(Call("GC", conf=settings), unseen):
                 own = settings if kind != "sriov" else {**settings, "name": held.where}
                 found.setdefault(held.key, Holding(held, kind, own))
         except PlurimusError as error:
-            odd.append(f"{kind}, network {settings['name']!r}: {error}")
+            unseen.append(error)
+        odd += [f"{kind}, network {settings['name']!r}: {error}" for error in unseen]
     for holding in await _files(root):
         found.setdefault(holding.held.key, holding)
     return list(found.values())

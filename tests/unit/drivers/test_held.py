@@ -27,7 +27,7 @@ async def test_host_local_has_leases_and_no_other_files(tmp_path: Path) -> None:
                 "last_reserved_ip.0": "10.0.0.2"}  # fmt: skip
     for name, content in contents.items():
         (folder / name).write_text(content)
-    found = await HostLocal(Path("/")).held(hostlocal(tmp_path))
+    found = await HostLocal(Path("/")).held(hostlocal(tmp_path), [])
     assert sorted((each.what, each.container_id, each.ifname) for each in found) == [
         ("10.0.0.2", "c1", "net1"),
         ("10.0.0.3", "e" * 64, ""),
@@ -36,7 +36,7 @@ async def test_host_local_has_leases_and_no_other_files(tmp_path: Path) -> None:
 
 
 async def test_host_local_has_nothing_where_there_is_no_folder(tmp_path: Path) -> None:
-    assert await HostLocal(Path("/")).held(hostlocal(tmp_path)) == []
+    assert await HostLocal(Path("/")).held(hostlocal(tmp_path), []) == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -45,7 +45,7 @@ async def test_whereabouts_has_what_is_in_this_nodes_slice(tmp_path: Path) -> No
     mine, other = (pools.Node(shelf, tmp_path, name) for name in ("node-1", "node-2"))
     await mine.add("a", **SLICED)
     await other.add("b", **SLICED)
-    (found,) = await mine.driver.held(pools.request("GC", "", **SLICED))
+    (found,) = await mine.driver.held(pools.request("GC", "", **SLICED), [])
     pool = "IPPool kube-system/rail0-node-1-10.0.0.0-26"
     assert found == Held("allocation", "10.0.0.1", pool, "sandbox-of-a", "net1", pod="ns/a")
 
@@ -54,8 +54,8 @@ async def test_whereabouts_says_nothing_of_a_pool_that_nodes_share_and_claims_no
     shelf = pools.Shelf()
     node = pools.Node(shelf, tmp_path)
     await node.add("a")
-    assert await node.driver.held(pools.request("GC", "")) == []
-    assert await node.driver.held(pools.request("GC", "", **SLICED)) == []
+    assert await node.driver.held(pools.request("GC", ""), []) == []
+    assert await node.driver.held(pools.request("GC", "", **SLICED), []) == []
     assert shelf.sliced == {}
 
 
@@ -75,7 +75,7 @@ async def test_a_vf_is_its_pods_as_long_as_that_very_namespace_is_there(
         node.kernel.spaces[sriovfakes.POD] = [sriovfakes.device(1, "lo")]
     if what == "it is out of sight":
         node.kernel.hidden = {sriovfakes.POD}
-    (found,) = await node.driver.held(GC)
+    (found,) = await node.driver.held(GC, [])
     assert (found.kind, found.what, found.where, found.container_id, found.ifname) == (
         "VF", sriovfakes.address(1), "rail", "pod", "net1")  # fmt: skip
     assert (found.namespace, found.userspace) == (expected, False)
@@ -97,9 +97,9 @@ async def test_an_rdma_device_is_its_pods_until_its_namespace_is_gone(tmp_path: 
     there = test_rdma.node()
     rdma = test_rdma.driver(there, tmp_path)
     await rdma.add(test_rdma.request("ADD"))
-    assert [each.namespace for each in await rdma.held(GC)] == [Namespace.UNKNOWN]
+    assert [each.namespace for each in await rdma.held(GC, [])] == [Namespace.UNKNOWN]
     there.end(test_rdma.POD)
-    (found,) = await rdma.held(GC)
+    (found,) = await rdma.held(GC, [])
     assert (found.what, found.where, found.container_id, found.ifname) == ("mlx5_9", "rail0", "pod", "net1")
     assert found.namespace is Namespace.GONE
-    assert await rdma.held(Call("GC", conf={"name": "other"})) == []
+    assert await rdma.held(Call("GC", conf={"name": "other"}), []) == []

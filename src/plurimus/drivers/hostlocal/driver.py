@@ -85,8 +85,7 @@ class HostLocal(Driver):
                 if opened is not None:
                     owned = _owned(opened, lease)
                     opened.remove(owned)
-                    if not owned:
-                        opened.refuse_unread()
+                    _refuse_unread(opened, owned, call)
 
         async with folder.turn:
             await in_turn(work)
@@ -95,13 +94,16 @@ class HostLocal(Driver):
         _request(call)
         folder, lease = self._folder(call), _lease(call)
 
-        def work() -> bool:
+        def work() -> list[str]:
             with folder.existing() as opened:
-                return opened is not None and bool(_owned(opened, lease))
+                owned = [] if opened is None else _owned(opened, lease)
+                if opened is not None:
+                    _refuse_unread(opened, owned, call)
+                return owned
 
         async with folder.turn:
-            found = await in_thread(work)
-        if not found:
+            owned = await in_thread(work)
+        if not owned:
             raise AttachmentError(f"host-local: Failed to find address added by container {call.container_id}")
 
     async def status(self, call: Call) -> None:
@@ -144,9 +146,9 @@ class HostLocal(Driver):
         async with folder.turn:
             await in_thread(work)
 
-    async def held(self, call: Call) -> list[Held]:
+    async def held(self, call: Call, odd: list[PlurimusError]) -> list[Held]:
         where = self._folder(call).where()
-        return await in_thread(lambda: look.leases(where))
+        return await in_thread(lambda: look.leases(where, odd))
 
     def _folder(self, call: Call) -> LeaseFolder:
         """Where the network's leases are.
@@ -194,6 +196,24 @@ def _lease(call: Call) -> tuple[bytes, bytes]:
 def _owned(opened: OpenFolder, lease: tuple[bytes, bytes]) -> list[str]:
     """The files of an attachment; those without an interface count where there are no others."""
     return opened.owned(lease[0]) or opened.owned(lease[1])
+
+
+def _refuse_unread(opened: OpenFolder, owned: list[str], call: Call) -> None:
+    """Where an attachment has fewer leases than its ADD gave, those that cannot be read may be its.
+
+    Raises:
+        AttachmentError: code 5, with the path of one.
+    """
+    if opened.has_unread and len(owned) < _number(call):
+        opened.refuse_unread()
+
+
+def _number(call: Call) -> int:
+    """How many leases an attachment has: one for each set, and one where the sets cannot be read by now."""
+    try:
+        return len(_request(call).sets)
+    except PlurimusError:
+        return 1
 
 
 def _allocate(opened: OpenFolder, asked: Request, lease: tuple[bytes, bytes], given: list[str]) -> list[IPConfig]:

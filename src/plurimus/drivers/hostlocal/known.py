@@ -6,6 +6,8 @@ import errno
 import os
 import stat
 
+from plurimus.adapters import files
+from plurimus.cni.errors import AttachmentError
 from plurimus.core import hostlocal
 
 UNNAMED = ".plurimus-lease"
@@ -42,6 +44,11 @@ class Known:
                         continue
                     if content is not None:
                         self.add(entry.name, content)
+
+    def unread_error(self, where: str) -> AttachmentError:
+        """What is said of the first file that cannot be read, in a folder that is `where`."""
+        name = min(self.unread)
+        return files.io_error(f"{where}/{name}", "read", self.unread[name])
 
     def of(self, content: bytes) -> tuple[str, ...]:
         """The files with that content."""

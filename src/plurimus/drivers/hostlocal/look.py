@@ -9,13 +9,14 @@ import os
 import time
 
 from plurimus.adapters import files
+from plurimus.cni.errors import PlurimusError
 from plurimus.core import hostlocal
 from plurimus.core.leaks import Held
 from plurimus.drivers.hostlocal.known import Known
 
 
-def leases(folder: str) -> list[Held]:
-    """All that are in `folder`; none where there is no such folder.
+def leases(folder: str, odd: list[PlurimusError]) -> list[Held]:
+    """All that are in `folder`; none where there is no such folder.  `odd` gets the first that cannot be read.
 
     Raises:
         AttachmentError: code 5, with the path.
@@ -27,9 +28,10 @@ def leases(folder: str) -> list[Held]:
     except OSError as error:
         raise files.io_error(folder, "look at leases in", error) from error
     try:
-        return [
-            _held(handle, folder, *each) for each in Known(handle).leases.items() if hostlocal.is_stale(each[1], ())
-        ]
+        known = Known(handle)
+        if known.unread:
+            odd.append(known.unread_error(folder))
+        return [_held(handle, folder, *each) for each in known.leases.items() if hostlocal.is_stale(each[1], ())]
     except OSError as error:
         raise files.io_error(folder, "look at leases in", error) from error
     finally:

@@ -74,14 +74,19 @@ class OpenFolder:
         except OSError:  # reading all anew will tell
             return False
 
+    @property
+    def has_unread(self) -> bool:
+        """Whether there are leases that cannot be read."""
+        return bool(self._read().unread)
+
     def refuse_unread(self) -> None:
-        """For who found nothing in a folder where not all can be read.
+        """For who needs all leases.
 
         Raises:
-            AttachmentError: code 5, with the path of the first file that cannot be.
+            AttachmentError: code 5, with the path of the first file that cannot be read.
         """
-        for name, error in sorted(self._read().unread.items()):
-            raise files.io_error(f"{self._of.where()}/{name}", "read", error) from error
+        if self.has_unread:
+            raise self._read().unread_error(self._of.where())
 
     def leases(self) -> dict[str, bytes]:
         """All leases, read anew, by the names of their files."""

@@ -84,7 +84,7 @@ class Rdma(Driver):
         if alive is not None:
             await in_thread(lambda: self._collect(call.network, alive))
 
-    async def held(self, call: Call) -> list[Held]:
+    async def held(self, call: Call, odd: list[PlurimusError]) -> list[Held]:
         return await in_thread(lambda: list(self._held(call.network)))
 
     def _held(self, network: str) -> Iterator[Held]:

@@ -127,7 +127,7 @@ class Sriov(Driver):
         if failures:
             raise joined(failures)
 
-    async def held(self, call: Call) -> list[Held]:
+    async def held(self, call: Call, odd: list[PlurimusError]) -> list[Held]:
         """The VFs of all networks: their files are for the node."""
         return await in_thread(lambda: [self._held(saved) for saved in self._files.all()])
 

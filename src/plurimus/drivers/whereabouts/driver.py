@@ -126,7 +126,7 @@ class Whereabouts(Driver):
                 _log.info("collecting an address of a pod that is gone", address=str(address), pod=of.podref)
                 await queue.give_back(of.id, of.ifname)
 
-    async def held(self, call: Call) -> list[Held]:
+    async def held(self, call: Call, odd: list[PlurimusError]) -> list[Held]:
         """What is in this node's slice; of a pool that nodes share nobody can tell."""
         settings, namespace = await self._read(call)
         if not settings.slice_length:
