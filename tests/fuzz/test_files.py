@@ -20,6 +20,7 @@ from plurimus.adapters.results import ResultFiles
 from plurimus.adapters.spool import SpoolFiles
 from plurimus.cni.errors import PlurimusError
 from plurimus.core.rangesets import RangeKeys, parse
+from plurimus.drivers.hostlocal import openfolder
 from plurimus.drivers.hostlocal.folder import LeaseFolder
 from plurimus.drivers.rdma.state import SavedDevices
 from plurimus.drivers.tuning import allowlist
@@ -62,7 +63,7 @@ def confdir(folder: Path) -> None:
 
 def leases(folder: Path) -> None:
     (wanted,) = parse([[RangeKeys(subnet="10.0.0.0/29")]])
-    with LeaseFolder(str(folder), "/net", 5).made() as opened:
+    with openfolder.made(LeaseFolder(str(folder), "/net", 5)) as opened:
         opened.owned(b"cid1\r\neth0")
         taken = opened.take(wanted.candidates(opened.last(0)), b"cid2\r\neth0")
         opened.remove([] if taken is None else [taken[0]])

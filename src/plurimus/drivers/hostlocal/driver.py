@@ -28,7 +28,7 @@ from plurimus.core.hostlocal import Request
 from plurimus.core.leaks import Held
 from plurimus.core.rangesets import Range, RangeSet
 from plurimus.drivers.call import Call, Driver
-from plurimus.drivers.hostlocal import look
+from plurimus.drivers.hostlocal import look, openfolder
 from plurimus.drivers.hostlocal.folder import LeaseFolder
 from plurimus.drivers.hostlocal.openfolder import OpenFolder
 from plurimus.drivers.threads import in_thread, in_turn
@@ -66,7 +66,7 @@ class HostLocal(Driver):
 
         def work() -> tuple[DNS, list[IPConfig]]:
             dns = self._nameservers(asked.resolv_conf)
-            with folder.made() as opened:
+            with openfolder.made(folder) as opened:
                 return dns, _allocate(opened, asked, lease, given)
 
         async with folder.turn:
@@ -81,7 +81,7 @@ class HostLocal(Driver):
         folder, lease = self._folder(call), _lease(call)
 
         def work() -> None:
-            with folder.existing() as opened:
+            with openfolder.existing(folder) as opened:
                 if opened is not None:
                     owned = _owned(opened, lease)
                     opened.remove(owned)
@@ -95,7 +95,7 @@ class HostLocal(Driver):
         folder, lease = self._folder(call), _lease(call)
 
         def work() -> list[str]:
-            with folder.existing() as opened:
+            with openfolder.existing(folder) as opened:
                 owned = [] if opened is None else _owned(opened, lease)
                 if opened is not None:
                     _refuse_unread(opened, owned, call)
@@ -132,7 +132,7 @@ class HostLocal(Driver):
             return
 
         def work() -> None:
-            with folder.existing() as opened:
+            with openfolder.existing(folder) as opened:
                 if opened is None:
                     return
                 leases = {name: content for name, content in opened.leases().items() if rangesets.number(name)}
@@ -288,7 +288,7 @@ async def _undo(folder: LeaseFolder, lease: bytes, given: list[str], error: Base
     """Take back what an ADD gave that nobody waits for any more; others may have been at the folder meanwhile."""
 
     def work() -> None:
-        with folder.existing() as opened:
+        with openfolder.existing(folder) as opened:
             if opened is not None:
                 opened.remove(set(given) & set(opened.owned(lease)))
 

@@ -10,14 +10,12 @@ import contextlib
 import fcntl
 import os
 import time
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 from plurimus.adapters import files, rooted
 from plurimus.cni.errors import AttachmentError, Code
 from plurimus.core import hostlocal
 from plurimus.drivers.hostlocal.known import Known
-from plurimus.drivers.hostlocal.openfolder import OpenFolder
 
 _FIRST_PAUSE, _MOST_PAUSE = 0.0005, 0.02
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -40,33 +38,31 @@ class LeaseFolder:
         """The folder as this process sees it."""
         return rooted.below(self._root, self._path)
 
-    def made(self) -> OpenFolder:
-        """The folder, locked in a `with` block; created if need be.
-
-        Raises:
-            AttachmentError: code 5, with the path; or 11, others had the lock all the time.
-        """
-        try:
-            try:
-                return OpenFolder(self, self._handle())
-            except FileNotFoundError:
-                _make(Path(self.where()))
-                return OpenFolder(self, self._handle())
-        except OSError as error:
-            raise self.told(error) from error
-
-    def existing(self) -> AbstractContextManager[OpenFolder | None]:
-        """The same; None where there is no such folder."""
-        try:
-            return OpenFolder(self, self._handle())
-        except FileNotFoundError:
-            return contextlib.nullcontext()
-        except OSError as error:
-            raise self.told(error) from error
+    def make(self) -> None:
+        """Create it, and its parents."""
+        _make(Path(self.where()))
 
     def told(self, error: OSError) -> AttachmentError:
         """What went wrong in the folder, in words."""
         return files.io_error(self.where(), "keep leases in", error)
+
+    def open(self) -> int:
+        """A descriptor of the folder; OSError as the system has it.
+
+        Links on the way are followed one by one, which takes long, unless it is the folder that was found last time
+        without any.
+        """
+        plain = self._root + self._path
+        if self._plain:
+            with contextlib.suppress(OSError):
+                handle = os.open(plain, _FOLDER)
+                if _identity(handle) == self._plain:
+                    return handle
+                os.close(handle)
+        where = self.where()
+        handle = os.open(where, _FOLDER)
+        self._plain = _identity(handle) if where == plain else ()
+        return handle
 
     def lock(self, folder: int) -> int:
         """The lock of the folder that is open as `folder`, which is held until it is closed.
@@ -94,24 +90,6 @@ class LeaseFolder:
                 )
             time.sleep(pause)
             pause = min(2 * pause, _MOST_PAUSE)
-
-    def _handle(self) -> int:
-        """The folder, open.
-
-        Links on the way are followed one by one, which takes long, unless it is the folder that was found last time
-        without any.
-        """
-        plain = self._root + self._path
-        if self._plain:
-            with contextlib.suppress(OSError):
-                handle = os.open(plain, _FOLDER)
-                if _identity(handle) == self._plain:
-                    return handle
-                os.close(handle)
-        where = self.where()
-        handle = os.open(where, _FOLDER)
-        self._plain = _identity(handle) if where == plain else ()
-        return handle
 
 
 def _make(folder: Path) -> None:

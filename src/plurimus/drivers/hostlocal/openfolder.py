@@ -15,19 +15,43 @@ import fcntl
 import os
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-from plurimus.adapters import files
 from plurimus.core import hostlocal
 from plurimus.core.rangesets import Range
 from plurimus.drivers.hostlocal import known
+from plurimus.drivers.hostlocal.folder import LeaseFolder
 from plurimus.drivers.hostlocal.known import UNNAMED, Known
 
-if TYPE_CHECKING:
-    from plurimus.drivers.hostlocal.folder import LeaseFolder
-
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def made(folder: LeaseFolder) -> OpenFolder:
+    """The folder, locked in a `with` block; created if need be.
+
+    Raises:
+        AttachmentError: code 5, with the path; or 11, others had the lock all the time.
+    """
+    try:
+        try:
+            return OpenFolder(folder, folder.open())
+        except FileNotFoundError:
+            folder.make()
+            return OpenFolder(folder, folder.open())
+    except OSError as error:
+        raise folder.told(error) from error
+
+
+def existing(folder: LeaseFolder) -> AbstractContextManager[OpenFolder | None]:
+    """The same; None where there is no such folder."""
+    try:
+        return OpenFolder(folder, folder.open())
+    except FileNotFoundError:
+        return contextlib.nullcontext()
+    except OSError as error:
+        raise folder.told(error) from error
 
 
 class OpenFolder:
