@@ -3,8 +3,8 @@
 They cost the path of a request a few microseconds, whether anybody asks for them or not, and know nothing of who
 asks: `core.measured` names all there are, `node.metrics` shows them.  They are for one thread, the event loop's.
 
-Who writes definitions chooses some values of labels, so each metric tells 300 combinations apart and counts what is
-new after those as one, `(others)`.
+Who writes definitions chooses some values of labels, so each metric tells 300 combinations apart and adds up what is
+new after those, `(others)`.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ class Gauge(_Number):
         self._read: Callable[[], float | Mapping[tuple[str, ...], float]] | None = None
 
     def set(self, value: float, *labels: str) -> None:
+        """What is so now, of labels that there is a bound to: values of others would take each other's place."""
         self._values[self._told_apart(labels)] = value
 
     def add(self, by: float, *labels: str) -> None:
@@ -97,7 +98,7 @@ class Gauge(_Number):
             read = self._read()
             self._values = {}
             for labels, value in read.items() if isinstance(read, Mapping) else [((), read)]:
-                self.set(value, *labels)
+                self.add(value, *labels)
         return super().values()
 
 

@@ -59,6 +59,7 @@ def test_a_gauge_with_labels_has_those_that_who_knows_tells_of_now() -> None:
     assert dict(gauge.values()) == {("b",): 2.0}
     sizes.update({(str(number),): 1.0 for number in range(2 * MOST)})
     assert len(dict(gauge.values())) == MOST + 1
+    assert gauge.value(OTHERS) == MOST + 1
 
 
 @given(st.lists(st.floats(0, 100), max_size=50))
