@@ -57,9 +57,6 @@ PLUGINS = Histogram(
     "type", "by", "verb", "outcome", bounds=_COARSE,
 )  # fmt: skip
 PLUGINS_RUNNING = Gauge("plurimus_plugin_executables_running", "Plugins that run as programs")
-PLUGINS_WAITING = Gauge(
-    "plurimus_plugin_executables_waiting", "Plugins that wait until there is memory for them, or fewer programs run"
-)
 UNKNOWN_OPTIONS = Counter(
     "plurimus_unknown_option_calls_total",
     "Calls with an option that the driver of that type does not know, and who carried them out; /status names the keys",
@@ -72,7 +69,8 @@ API_REQUESTS = Histogram(
 )  # fmt: skip
 LINE_WAITING = Gauge(
     "plurimus_schedule_waiting",
-    "What waits for its turn, by rank: requests for memory and `connectionLimit`, executables for memory",
+    "What waits for its turn, by rank: requests for memory and `connectionLimit`, executables for memory, or until "
+    "fewer run",
     "line", "rank",
 )  # fmt: skip
 LINE_UNDER_WAY = Gauge("plurimus_schedule_under_way", "What was begun and has not ended", "line")

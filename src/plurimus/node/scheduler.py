@@ -14,7 +14,6 @@ Decision 27.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
@@ -25,7 +24,6 @@ import structlog
 from plurimus.adapters.account import step
 from plurimus.cni.errors import OverloadError
 from plurimus.core import measured
-from plurimus.core.metrics import Gauge
 from plurimus.core.needs import Needs
 from plurimus.core.schedule import Line, Pace, Rank, Ticket
 
@@ -64,8 +62,8 @@ class Scheduler:
         patience: float = PATIENCE,
     ) -> None:
         self.needs = needs or Needs()
-        self.requests = Gate("requests", most or MOST, room, patience, measured.REQUESTS_WAITING, foresees=True)
-        self.runs = Gate("executables", at_once, room, RUN_PATIENCE, measured.PLUGINS_WAITING)
+        self.requests = Gate("requests", most or MOST, room, patience, is_first=True)
+        self.runs = Gate("executables", at_once, room, RUN_PATIENCE)
         self._room = room
 
     def admit(self, rank: Rank, namespace: str, executables: Iterable[str]) -> Turn:
@@ -108,21 +106,20 @@ class Scheduler:
 class Gate:
     """A line with a name, and those who wait in it for at most `patience` seconds.
 
-    `waiting` counts them.  With `foresees` nobody is let wait who will not be begun by then, as the pace of late tells.
+    Where it `is_first`, to wait is a step of the request, and nobody is let wait who will not be begun by then, as the
+    pace of late tells.
     """
 
     def __init__(
-        self, name: str, most: int, room: Callable[[], float], patience: float, waiting: Gauge, *,
-        foresees: bool = False,
-    ) -> None:  # fmt: skip
+        self, name: str, most: int, room: Callable[[], float], patience: float, *, is_first: bool = False
+    ) -> None:
         self.name = name
         self.line = Line(most)
         self.refused = 0
         """How many were, since the start."""
-        self._pace = Pace() if foresees else None
+        self._pace = Pace() if is_first else None
         self._room = room
         self._patience = patience
-        self._waiting = waiting
         self._futures: dict[Ticket, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -140,10 +137,11 @@ class Gate:
         self._advance()
         try:
             self._refuse_hopeless(ticket)
-            # an executable's time to wait is its plugin's
-            with self._waiting.raised(), step("admit") if self._pace is not None else contextlib.nullcontext():
-                async with asyncio.timeout(self._patience):
-                    await future
+            if self._pace is None:  # an executable's time to wait is its plugin's
+                await self._until(future)
+            else:
+                with measured.REQUESTS_WAITING.raised(), step("admit"):
+                    await self._until(future)
         except TimeoutError:
             if ticket not in self.line.begun:  # else it was begun in that very moment
                 raise self._give_up(ticket, f"and was not begun within {self._patience:g} s") from None
@@ -153,6 +151,10 @@ class Gate:
             raise
         if (seconds := loop.time() - came) >= _WORTH_TELLING:
             _log.info("waited for its turn", seconds=round(seconds, 1), rank=ticket.rank.words, what=ticket.what)
+
+    async def _until(self, begun: asyncio.Future[None]) -> None:
+        async with asyncio.timeout(self._patience):
+            await begun
 
     def leave(self, ticket: Ticket, seconds: float) -> None:
         """It has ended, `seconds` after it was begun."""
