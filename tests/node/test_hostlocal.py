@@ -97,7 +97,6 @@ STEPS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
         ("ADD", "b", {"ipam": SINGLE, "cni_args": "IP=10.0.0.7"}),
         ("ADD", "b", {"ipam": SINGLE, "cni_args": "IP=10.0.0.1"}),
         ("ADD", "b", {"ipam": SINGLE, "cni_args": "IP=10.9.0.1"}),
-        ("ADD", "b", {"ipam": SINGLE, "cni_args": "IP=zz"}),
         ("ADD", "b", {"ipam": SINGLE, "cni_args": "FOO=1;IgnoreUnknown=1;IP=10.0.0.9/24"}),
         ("ADD", "c", {"ipam": DUAL, "args": {"cni": {"ips": ["10.0.1.1"]}}, "runtimeConfig": {"ips": ["fd00::7/64"]}}),
         ("ADD", "d", {"ipam": DUAL, "runtimeConfig": {"ipRanges": [[{"subnet": "10.7.0.0/24"}]]}}),

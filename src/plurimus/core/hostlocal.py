@@ -76,7 +76,7 @@ def request(conf: Conf, pairs: Pairs, cni_version: str) -> Request:
     try:
         first = (_wanted(asked),) if asked else ()
     except ValueError as error:
-        raise ipamargs.wrong_value("IP", asked, str(error)) from error
+        raise ipamargs.wrong_value("IP", "invalid IP address") from error
     try:
         more = [_wanted(text) for text in (*conf.args.cni.ips, *conf.runtime_config.ips)]
         sets, routes = _given(conf.runtime_config.ip_ranges, ipam, cni_version)

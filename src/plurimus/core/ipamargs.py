@@ -1,6 +1,6 @@
 """What host-local and static read in the same way: CNI_ARGS, the addresses a pod asks for, routes.
 
-Texts of errors are the plugins', and their code 999.
+Texts of errors are the plugins', but for values, and their code 999.
 
 Plugins spec sections 0.3, 13 and 14.1.
 """
@@ -41,7 +41,7 @@ def read(pairs: Pairs, known: Iterable[str]) -> dict[str, str]:
     for key, value in pairs:
         if key == "IgnoreUnknown":
             if value.lower() not in _BOOLEANS:
-                raise wrong_value(key, value, f"boolean unmarshal error: invalid input {value.lower()}")
+                raise wrong_value(key, "boolean unmarshal error: invalid input")
             ignore = _BOOLEANS[value.lower()]
     unknown = [] if ignore else [key for key, _ in pairs if key not in (*known, "IgnoreUnknown")]
     if unknown:
@@ -50,10 +50,9 @@ def read(pairs: Pairs, known: Iterable[str]) -> dict[str, str]:
     return values
 
 
-def wrong_value(key: str, value: str, problem: str) -> RequestError:
-    """What is said of a value in CNI_ARGS that cannot be read."""
-    pair = json.dumps(f"{key}={value}", ensure_ascii=False)
-    return RequestError(f"ARGS: error parsing value of pair {pair}: {problem}", code=Code.INTERNAL)
+def wrong_value(key: str, problem: str) -> RequestError:
+    """What is said of a value in CNI_ARGS that cannot be read, without the value: it may be a secret."""
+    return RequestError(f"ARGS: error parsing value of {key}: {problem}", code=Code.INTERNAL)
 
 
 def routes(given: Sequence[Route]) -> tuple[Route, ...]:

@@ -11,7 +11,7 @@ import msgspec
 
 from plurimus.cni import result
 from plurimus.cni.args import Pairs
-from plurimus.cni.errors import Code, ConfigError, RequestError
+from plurimus.cni.errors import Code, ConfigError
 from plurimus.cni.result import DNS, IPConfig, Result, Route
 from plurimus.core import ipamargs
 
@@ -46,10 +46,7 @@ def made(conf: Conf, pairs: Pairs, cni_version: str) -> Result:
     if ipam is None:
         raise ConfigError("IPAM config missing 'ipam' key", code=Code.INTERNAL)
     values = ipamargs.read(pairs, ("IP", "GATEWAY"))
-    try:
-        ips = _asked(values.get("IP", ""), values.get("GATEWAY", ""))
-    except ValueError as error:
-        raise RequestError(str(error), code=Code.INTERNAL) from error
+    ips = _asked(values.get("IP", ""), values.get("GATEWAY", ""))
     instead = conf.runtime_config.ips or conf.args.cni.ips
     try:
         every = [IPConfig(_prefixed(text, _IN_IPS)) for text in (*conf.args.cni.ips, *conf.runtime_config.ips)]
@@ -79,11 +76,20 @@ _IN_IPS = "an entry in the 'ips' field is NOT in CIDR notation"
 
 
 def _asked(ip: str, gateway: str) -> list[IPConfig]:
-    """The addresses of CNI_ARGS, each with the last of the gateways that are in its network."""
-    texts = [text.strip() for text in ip.split(",")] if ip else []
-    ips = [IPConfig(_prefixed(text, "the 'ip' field is expected to be in CIDR notation")) for text in texts]
-    for text in gateway.split(",") if gateway else ():
-        address = _gateway(text.strip(), f"invalid gateway address: {text}")
+    """The addresses of CNI_ARGS, each with the last of the gateways that are in its network.
+
+    Raises:
+        RequestError: one is none; what it is instead may be a secret.
+    """
+    try:
+        ips = [IPConfig(result.canonical_cidr(text.strip())) for text in ip.split(",")] if ip else []
+    except ValueError as error:
+        raise ipamargs.wrong_value("IP", "it is expected to be in CIDR notation") from error
+    try:
+        gateways = [result.canonical_ip(text.strip()) for text in gateway.split(",")]
+    except ValueError as error:
+        raise ipamargs.wrong_value("GATEWAY", "invalid gateway address") from error
+    for address in gateways:
         for at, each in enumerate(ips):
             if address and ipaddress.ip_address(address) in ipaddress.ip_interface(each.address).network:
                 ips[at] = msgspec.structs.replace(each, gateway=address)
