@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import termios
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -95,9 +95,11 @@ async def _ended(pid: int, outputs: Sequence[_Output], timeout: float, watch: Wa
     try:
         pidfd, ended = _watched(loop, pid)
     except OSError:
-        await _end_unwatched(pid)
-        if watch is not None:
-            watch.ended(pid, 0)
+        try:
+            await _end_unwatched(pid)
+        finally:
+            if watch is not None:
+                watch.ended(pid, 0)
         raise
     # most programs write less than a pipe holds and end: one wake-up instead of one for each stream and each write
     listening = loop.call_later(_UNHEARD, _listen, loop, outputs, ended)
@@ -108,12 +110,12 @@ async def _ended(pid: int, outputs: Sequence[_Output], timeout: float, watch: Wa
         killing = loop.call_later(_LAST if isinstance(error, asyncio.CancelledError) else 0, _kill, pid)
         # a killed program may stay in the kernel for a while; its number is free only once it has gone
         gone = _readable(loop, pidfd)
-        while not gone.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.shield(gone)
+        cancelled = await _through(gone.done, lambda: asyncio.shield(gone))
         killing.cancel()
         _kill(pid)  # what it left behind
         _reap(pid, watch)
+        if cancelled is not None:
+            raise cancelled from error
         raise
     finally:
         listening.cancel()
@@ -140,11 +142,22 @@ def _watched(loop: asyncio.AbstractEventLoop, pid: int) -> tuple[int, asyncio.Fu
 
 
 async def _end_unwatched(pid: int) -> None:
-    """End a program, however often the caller is cancelled meanwhile; without a descriptor one can but look again."""
+    """End a program; without a descriptor one can but look again."""
     _kill(pid)
-    while os.waitpid(pid, os.WNOHANG)[0] != pid:
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.sleep(_PAUSE)
+    cancelled = await _through(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, lambda: asyncio.sleep(_PAUSE))
+    if cancelled is not None:
+        raise cancelled
+
+
+async def _through(is_over: Callable[[], bool], wait: Callable[[], Awaitable[None]]) -> asyncio.CancelledError | None:
+    """Wait until it `is_over`, however often the caller is cancelled meanwhile: how it was, to be raised then."""
+    cancelled = None
+    while not is_over():
+        try:
+            await wait()
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return cancelled
 
 
 def _kill(pid: int) -> None:

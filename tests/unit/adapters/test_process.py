@@ -209,6 +209,32 @@ def test_a_program_that_cannot_be_watched_is_ended() -> None:
     assert scripts.descriptors() == descriptors
 
 
+def test_who_is_cancelled_while_such_a_program_ends_is_cancelled() -> None:
+    async def cancelled() -> None:
+        running = asyncio.create_task(run("/bin/sleep", "1000"))
+        await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError if running.cancel() else OSError):
+            await running
+
+    before = scripts.children()
+    with asyncio.Runner(loop_factory=Full) as runner:
+        runner.run(cancelled())
+    assert scripts.children() <= before
+
+
+async def test_who_is_cancelled_while_a_program_ends_that_took_too_long_is_cancelled() -> None:
+    before = scripts.children()
+    running = asyncio.create_task(run("/bin/sleep", "1000", timeout=0))
+    while scripts.children() <= before:
+        await asyncio.sleep(0)
+    for _ in range(2):  # its time is over, and it is told so
+        await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert scripts.children() <= before
+
+
 async def test_many_run_at_once_and_leave_no_descriptor() -> None:
     before = scripts.descriptors()
     finished = await asyncio.gather(*(shell(f"echo {number}; exit {number}") for number in range(20)))
