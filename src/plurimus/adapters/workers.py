@@ -40,10 +40,10 @@ class _Watch:
             loop.call_later(LONG, self._look, loop)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._loop is loop:
+            self._loop = None  # however the look ends, the next work begins another
         if _turns.relieve():
-            loop.call_later(LONG, self._look, loop)
-        elif self._loop is loop:
-            self._loop = None
+            self.begin(loop)
 
 
 _watch = _Watch()
