@@ -122,7 +122,10 @@ class HalfDone:
             _log.error("what is on record cannot be listed", error=str(error))
 
     async def _recorded(self) -> set[str]:
-        return {each for folder in self._folders() for each in await self._world.records(folder).container_ids()}
+        """All that are on record; one that was whole and is not any more got its DEL, and is forgotten."""
+        found = {each for folder in self._folders() for each in await self._world.records(folder).container_ids()}
+        self._open = {key: whole for key, whole in self._open.items() if not whole or key[1] in found}
+        return found
 
     async def _try(self, folder: str, container_id: str, word: Word, *, ask: bool) -> str | None:
         """Why the sandbox is to be looked at again, empty where it only is to be asked about; None if it is settled."""

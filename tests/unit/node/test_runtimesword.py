@@ -122,6 +122,20 @@ async def test_a_runtime_that_refuses_changes_nothing_until_it_answers(runtime: 
     assert list(node.records.files) == [LIVING]
 
 
+@pytest.mark.parametrize("silent", [True, False], ids=["silent", "stranger"])
+async def test_beside_a_runtime_that_says_nothing_a_pod_is_forgotten_once_it_got_its_del(
+    runtime: Runtime, silent: bool
+) -> None:
+    node, clock = await pods(LOST, LIVING), Clock()
+    runtime.refusal = grpc.StatusCode.UNAVAILABLE if silent else None
+    runtime.sandboxes = [sandbox(OTHERS)]
+    half_done = recovery(node, runtime, clock)
+    assert await for_long(half_done, clock) == 2
+    await node.delete(container=LOST, netns=f"/run/netns/{LOST}")
+    assert await for_long(half_done, clock, 60) == 1
+    assert list(node.records.files) == [LIVING]
+
+
 async def test_a_runtime_that_is_away_changes_nothing(tmp_path: Path) -> None:
     node, clock = await pods(LOST, LIVING), Clock()
     half_done = recovery(node, Runtime(tmp_path / "nobody.sock"), clock)
