@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -33,6 +33,17 @@ from plurimus.node.world import World
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """A sandbox that is to be looked at again: for what failed, if there is a `why`; else once more can be asked.
+
+    Where it `is_whole` nothing is missing but the runtime's word.
+    """
+
+    why: str = ""
+    is_whole: bool = False
+
+
 async def _nobody_to_ask() -> None:
     """A node whose runtime is not known."""
 
@@ -47,8 +58,8 @@ class HalfDone:
         self._world = world
         self._word = RuntimesWord(runtime, clock)
         self._listed: set[str] = set()
-        self._open: dict[tuple[str, str], bool] = {}
-        """What is not settled; whether nothing is missing but the runtime's word."""
+        self._open: dict[tuple[str, str], _Left] = {}
+        """What is not settled, by folder and container ID."""
         self._failed = Backoff(clock)
 
     async def run(self) -> None:
@@ -68,16 +79,18 @@ class HalfDone:
             await self._hear()
         for key in [key for key in self._open if self._failed.is_due(key)]:
             word = self._word.of(key[1]) if ask else Word.YET
-            if self._open[key] and word in (Word.YET, Word.STRANGER):
+            if self._open[key].is_whole and word in (Word.YET, Word.STRANGER):
                 continue
-            why = await self._try(*key, word, ask=ask)
-            if why is None:
+            left = await self._try(*key, word, ask=ask)
+            if left is None:
                 del self._open[key]
-            if why:
-                self._failed.failed(key, why)
+            else:
+                self._open[key] = left
+            if left is not None and left.why:
+                self._failed.failed(key, left.why)
             else:
                 self._failed.done(key)
-        measured.HALF_DONE.set(list(self._open.values()).count(False))
+        measured.HALF_DONE.set(sum(not each.is_whole for each in self._open.values()))
         return len(self._open)
 
     async def document(self) -> dict[str, Any]:
@@ -110,7 +123,7 @@ class HalfDone:
             return
         self._failed.done(folder)
         self._listed.add(folder)
-        self._open |= dict.fromkeys(((folder, container_id) for container_id in (*recorded, *cached)), False)
+        self._open |= dict.fromkeys(((folder, container_id) for container_id in (*recorded, *cached)), _Left())
 
     def _asked_about(self) -> set[str]:
         return {container_id for _, container_id in self._open}
@@ -124,11 +137,11 @@ class HalfDone:
     async def _recorded(self) -> set[str]:
         """All that are on record; one that was whole and is not any more got its DEL, and is forgotten."""
         found = {each for folder in self._folders() for each in await self._world.records(folder).container_ids()}
-        self._open = {key: whole for key, whole in self._open.items() if not whole or key[1] in found}
+        self._open = {key: left for key, left in self._open.items() if not left.is_whole or key[1] in found}
         return found
 
-    async def _try(self, folder: str, container_id: str, word: Word, *, ask: bool) -> str | None:
-        """Why the sandbox is to be looked at again, empty where it only is to be asked about; None if it is settled."""
+    async def _try(self, folder: str, container_id: str, word: Word, *, ask: bool) -> _Left | None:
+        """Settle a sandbox; what is left to be done, None for nothing."""
         context = self._context(container_id, folder)
         try:
             async with self._requests.sandbox(context, looks=True):
@@ -136,12 +149,12 @@ class HalfDone:
         except PlurimusError as error:
             _log.error("a sandbox is not settled and will be looked at again", container=container_id,
                        code=error.code, error=str(error))  # fmt: skip
-            return str(error)
+            return _Left(str(error))
         except Exception as error:  # noqa: BLE001 - the other sandboxes must be looked at, whatever happens with one
             _log.exception("a sandbox is not settled for a reason nobody foresaw", container=container_id)
-            return f"{type(error).__name__}: {error}"
+            return _Left(f"{type(error).__name__}: {error}")
 
-    async def _settle(self, context: Context, word: Word, *, ask: bool) -> str | None:
+    async def _settle(self, context: Context, word: Word, *, ask: bool) -> _Left | None:
         plan = await recall.known(context.env, context.netconf, self._world)
         if plan is None:
             return None
@@ -153,19 +166,18 @@ class HalfDone:
         if not plan.cookie:
             return None
         if word is Word.LOST:
-            self._open[context.netconf.cni_dir, plan.container_id] = False
             await self._undo(context, plan, "its namespace is there, and the container runtime has lost it")
             return None
         missing = [each.ifname for each in plan.attachments if not await context.chain.is_cached(plan, each)]
         if not missing:
-            self._open[context.netconf.cni_dir, plan.container_id] = True
-            return None if word in (Word.NONE, Word.LISTED) else ""
+            return None if word in (Word.NONE, Word.LISTED) else _Left(is_whole=True)
         if not ask:
-            return ""
+            return _Left()
         if word in (Word.NONE, Word.STRANGER) and await self._is_nobodys(plan):
             await self._undo(context, plan, "it was not made to its end, and nobody knows its pod any more")
             return None
-        return f"{plan.pod}: {', '.join(missing)}: neither made nor deleted to the end; the runtime's DEL is waited for"
+        names = ", ".join(missing)
+        return _Left(f"{plan.pod}: {names}: neither made nor deleted to the end; the runtime's DEL is waited for")
 
     async def _undo(self, context: Context, plan: Plan, why: str) -> None:
         _log.warning("undoing a sandbox", why=why, owner=str(plan.pod))
