@@ -76,5 +76,5 @@ class RuntimeSandboxes:
 
 def of_node(config: DaemonConfig) -> RuntimeSandboxes:
     """The runtimes of the node of a daemon, which may see its files below `chrootDir`."""
-    roots = dict.fromkeys((Path("/"), Path(config.chroot_dir or "/")))
-    return RuntimeSandboxes(list(roots), socket=config.cri_socket, timeout=config.api_timeout)
+    roots = rooted.roots(config.chroot_dir)
+    return RuntimeSandboxes(roots, socket=config.cri_socket, timeout=config.api_timeout)

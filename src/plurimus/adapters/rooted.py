@@ -35,6 +35,11 @@ def parameter(path: str) -> str:
     return _Parameters.folder + path.removeprefix(_PARAMETERS)
 
 
+def roots(chroot_dir: str) -> list[Path]:
+    """Below which folders sockets of the node may be seen: this process' own root, and that of the daemon's file."""
+    return list(dict.fromkeys((Path("/"), Path(chroot_dir or "/"))))
+
+
 def below(root: str, path: str) -> str:
     """Where `path` leads below `root` (empty: nowhere else): links, absolute ones too, start at that root."""
     if root in ("", "/"):

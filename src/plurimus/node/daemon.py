@@ -22,7 +22,7 @@ from typing import Any
 
 import structlog
 
-from plurimus.adapters import cri, kubeconfig
+from plurimus.adapters import cri, kubeconfig, rooted
 from plurimus.adapters.apiserver import ApiServer
 from plurimus.adapters.claims import ClaimedDevices
 from plurimus.adapters.ippools import ApiPools
@@ -108,8 +108,7 @@ def make_devices(config: ConfigFile, cluster: ManifestFolder | KubernetesCluster
     """Who knows the devices of the cluster's pods: kubelet, by its folder or by that below `chrootDir`, and claims."""
     if not isinstance(cluster, KubernetesCluster):
         return cluster
-    roots = dict.fromkeys((Path("/"), Path(config.daemon.chroot_dir or "/")))
-    kubelet = KubeletDevices(list(roots), timeout=config.daemon.api_timeout)
+    kubelet = KubeletDevices(rooted.roots(config.daemon.chroot_dir), timeout=config.daemon.api_timeout)
     return PodDevices(kubelet, ClaimedDevices(cluster.api))
 
 
