@@ -6,6 +6,7 @@ they run as executables.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -29,9 +30,15 @@ NEEDED = {
     "SYS_PTRACE": r"network namespace /proc/\d+/ns/net cannot be opened: Permission denied",
 }
 """What is said without each."""
-MANIFESTS = ("plurimus.yaml", "plurimus-crio.yaml", "uninstall.yaml")
 MODEST = ["DAC_OVERRIDE"]
 """What all other containers have at most."""
+MANIFESTS = {
+    "plurimus.yaml": list(NEEDED),
+    "plurimus-crio.yaml": list(NEEDED),
+    "plurimus-thin.yaml": MODEST,
+    "uninstall.yaml": list(NEEDED),
+}
+"""What the container has that stays; that of a node without a daemon writes files and runs no plugin."""
 SOMEBODY = 1000
 RATES = {"ingressRate": 1_000_000, "ingressBurst": 1_000_000, "egressRate": 1_000_000, "egressBurst": 1_000_000}
 PORTS = [{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]
@@ -91,8 +98,8 @@ def said(node: Node) -> str:
         return looked.stderr + looked.stdout if looked.returncode else ""
 
 
-@pytest.mark.parametrize("manifest", MANIFESTS)
-def test_a_manifest_gives_those_and_no_others(manifest: str) -> None:
+@pytest.mark.parametrize(("manifest", "capabilities"), MANIFESTS.items())
+def test_a_manifest_gives_those_and_no_others(manifest: str, capabilities: list[str]) -> None:
     """The daemon, and what takes its pods' networks back once it is gone; the containers beside them are modest."""
     found = []
     for thing in yaml.safe_load_all((ROOT / "deploy" / manifest).read_text()):
@@ -100,7 +107,7 @@ def test_a_manifest_gives_those_and_no_others(manifest: str) -> None:
         found += [each["securityContext"]["capabilities"] for each in spec.get("containers", [])]
         beside = [each["securityContext"]["capabilities"] for each in spec.get("initContainers", [])]
         assert all(each == {"drop": ["ALL"], "add": MODEST} for each in beside)
-    assert found == [{"drop": ["ALL"], "add": list(NEEDED)}]
+    assert found == [{"drop": ["ALL"], "add": capabilities}]
 
 
 @pytest.mark.usefixtures("root")
@@ -119,15 +126,23 @@ def test_without_each_something_fails_that_says_so(without: str, tmp_path: Path)
 
 @pytest.mark.usefixtures("root")
 @pytest.mark.parametrize("capabilities", [[], MODEST], ids=["none", "theirs"])
-def test_the_containers_beside_write_into_folders_of_others_by_their_one(
-    capabilities: list[str], tmp_path: Path
+@pytest.mark.parametrize("command", ["install", "thin"])
+def test_the_modest_containers_write_into_folders_of_others_by_their_one(
+    command: str, capabilities: list[str], tmp_path: Path
 ) -> None:
-    folders = [tmp_path / "bin", tmp_path / "net.d"]
-    for each in folders:
+    programs, confs = tmp_path / "bin", tmp_path / "net.d"
+    for each in (programs, confs):
         each.mkdir(mode=0o755)
         os.chown(each, SOMEBODY, SOMEBODY)
-    words = [PLURIMUS, "install", "--bin-dir", folders[0], "--conf-dir", folders[1]]
+    (confs / "10-pods.conf").write_text('{"cniVersion": "1.0.0", "name": "pods", "type": "bridge"}')
+    config = tmp_path / "daemon.json"
+    config.write_text(json.dumps({"multusAutoconfigDir": str(confs), "cniConfigDir": str(confs),
+                                  "manifests": str(tmp_path)}))  # fmt: skip
+    words = {
+        "install": [PLURIMUS, "install", "--bin-dir", programs, "--conf-dir", confs],
+        "thin": [PLURIMUS, "thin", "--once", "--config", config],
+    }[command]
     done = subprocess.run([*bounded(capabilities), *words], capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode == 0) is bool(capabilities), done.stderr
-    assert capabilities or f"{folders[0]}" in done.stderr
+    assert capabilities or f"{programs if command == 'install' else confs}" in done.stderr
     assert capabilities or "Permission denied" in done.stderr
