@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.patience import SLOWER
+from tests.sources import ENVIRONMENT
 
 PATIENCE = 120.0 * SLOWER
 """Seconds a program may take to get ready or to end: guards against hanging on a busy machine, and nothing else."""
@@ -31,7 +33,8 @@ class Service:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.name, self.log = name, log
-        self._command, self._ready, self._environment = command, ready, environment
+        self._command, self._ready = command, ready
+        self._environment = {**(os.environ if environment is None else environment), **ENVIRONMENT}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

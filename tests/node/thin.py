@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from plurimus.node import thin
+from tests.sources import PYTHON
 
 from . import scripts
 from .daemon import Node
@@ -21,7 +22,7 @@ class ThinNode(Node):
     def start(self) -> None:
         """Name the program that calls become; there is nothing to start."""
         self.program = self.folder / "program"
-        self.program.write_text("".join(f"{word}\n" for word in thin.program()))
+        self.program.write_text("".join(f"{word}\n" for word in thin.program(PYTHON)))
         self.log.touch()
         self.script("told", TOLD.format(folder=str(self.folder)) + scripts.recorder(self.calls))
 

@@ -12,6 +12,7 @@ from tests.cluster.node import Node
 from tests.cluster.service import PATIENCE, Service
 from tests.cluster.waiting import eventually
 from tests.node.daemon import PLURIMUS
+from tests.sources import ENVIRONMENT
 
 from .places import CONFIGURATIONS, PLUGINS, SOCKETS, STATE
 from .plurimus import Plurimus
@@ -26,7 +27,8 @@ class Installed(Plurimus):
     def __init__(self, folder: Path, node: Node, control_plane: ControlPlane) -> None:
         super().__init__(folder, node, control_plane)
         self.state, self.sockets = STATE, SOCKETS
-        self.environment = {"PATH": f"{PLURIMUS.parent}:/usr/sbin:/usr/bin:/sbin:/bin", "MULTUS_NODE_NAME": node.name}
+        path = f"{PLURIMUS.parent}:/usr/sbin:/usr/bin:/sbin:/bin"
+        self.environment = {"PATH": path, "MULTUS_NODE_NAME": node.name, **ENVIRONMENT}
         self.daemon = Service(
             "plurimus", [PLURIMUS, "daemon"], folder / "plurimus.log", self._listens, self.environment
         )

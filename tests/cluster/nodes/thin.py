@@ -13,6 +13,7 @@ from tests.cluster.controlplane import SERVICE_ADDRESS, SERVICE_PORT, ControlPla
 from tests.cluster.node import Node
 from tests.cluster.service import Service
 from tests.node.daemon import PLURIMUS, SHIM
+from tests.sources import PYTHON
 
 from .plurimus import Plurimus
 
@@ -29,7 +30,7 @@ class Thin(Plurimus):
             "KUBERNETES_SERVICE_HOST": SERVICE_ADDRESS,
             "KUBERNETES_SERVICE_PORT": str(SERVICE_PORT),
         }
-        command = [PLURIMUS, "thin", "--config", self._config]
+        command = [PLURIMUS, "thin", "--config", self._config, "--python", PYTHON]
         self.daemon = Service("plurimus", command, folder / "plurimus.log", self._conflist.exists, environment)
 
     def _write_token(self) -> None:
