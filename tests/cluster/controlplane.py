@@ -9,7 +9,9 @@ import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
+
+from tests import kubeconfigs
 
 from .certificates import Authority, Pair
 from .client import Client, serves
@@ -83,19 +85,8 @@ class ControlPlane:
 
     def write_kubeconfig(self, name: str, owner: Pair) -> Path:
         """A file for programs that run as the owner of a certificate."""
-        path = self.folder / f"{name}.kubeconfig"
-        cluster = {"server": self.server, "certificate-authority": str(self.ca)}
         user = {"client-certificate": str(owner.certificate), "client-key": str(owner.key)}
-        config: dict[str, Any] = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": name,
-            "clusters": [{"name": name, "cluster": cluster}],
-            "users": [{"name": name, "user": user}],
-            "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
-        }
-        path.write_text(json.dumps(config))
-        return path
+        return kubeconfigs.write(self.folder / f"{name}.kubeconfig", self.server, ca=self.ca, user=user)
 
     def _etcd(self, clients: str, peers: str) -> Service:
         options = {

@@ -33,6 +33,7 @@ from plurimus.node.approve import Approver
 from plurimus.node.devices import PodDevices
 from plurimus.node.late import Late
 from plurimus.node.world import World, real_world
+from tests import kubeconfigs
 
 from . import objects
 from .addresses import request
@@ -123,8 +124,9 @@ async def of_daemon(place: Place) -> None:
 
 async def of_call(place: Place) -> None:
     """What a call without a daemon asks for, and the token that calls have."""
-    path = place.folder / f"{place.name}.kubeconfig"
-    path.write_text(json.dumps(_kubeconfig(place.access)))
+    access = place.access
+    path = kubeconfigs.write(place.folder / f"{place.name}.kubeconfig", access.server, ca=access.ca,
+                             user={"tokenFile": str(access.token_file)})  # fmt: skip
     loaded = config.parse(b"{}")
     late = Late(loaded, str(path), root=place.root)
     world = real_world(loaded, late, late, late.pools)
@@ -200,13 +202,3 @@ async def _server(access: Access) -> AsyncIterator[ApiServer]:
 
 def _decided(admin: Client, name: str) -> bool:
     return "conditions" in admin.get(f"{REQUESTS}/{name}")["status"]
-
-
-def _kubeconfig(access: Access) -> dict[str, Any]:
-    cluster = {"server": access.server, "certificate-authority": str(access.ca)}
-    return {
-        "current-context": "c",
-        "clusters": [{"name": "c", "cluster": cluster}],
-        "users": [{"name": "u", "user": {"tokenFile": str(access.token_file)}}],
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-    }

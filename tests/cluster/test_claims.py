@@ -5,7 +5,6 @@ The test writes what driver, scheduler and controller would: slices, allocations
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from plurimus.core import config
 from plurimus.core.devices import Allocation, Held
 from plurimus.model.pod import Pod
 from plurimus.node.late import Late
+from tests import kubeconfigs
 from tests.allocations import by_resource
 
 from . import deployed, objects
@@ -129,15 +129,9 @@ async def test_a_call_without_a_daemon_is_told_the_same(
     publish(admin, "s", "node-1", device("vf-1", "0000:03:00.1"), nodeName=NODE)
     allocate(admin, namespace, "rails", {"r0": ("node-1", "vf-1")})
     objects.create(admin, claiming("trainer", namespace, {"c": ["rails"]}, {"rails": "rails"}, NODE))
-    cluster = {"server": access.server, "certificate-authority": str(access.ca)}
-    written = {
-        "current-context": "c",
-        "clusters": [{"name": "c", "cluster": cluster}],
-        "users": [{"name": "u", "user": {"tokenFile": str(access.token_file)}}],
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-    }
-    (tmp_path / "kubeconfig").write_text(json.dumps(written))
-    call = Late(config.parse(b"{}"), str(tmp_path / "kubeconfig"), root=tmp_path)
+    path = kubeconfigs.write(tmp_path / "kubeconfig", access.server, ca=access.ca,
+                             user={"tokenFile": str(access.token_file)})  # fmt: skip
+    call = Late(config.parse(b"{}"), str(path), root=tmp_path)
     try:
         pod = await call.get_pod(namespace, "trainer")
         assert pod is not None

@@ -26,6 +26,7 @@ from plurimus.node.recovery import Debts
 from plurimus.node.request import Outcome, Request, Requests
 from plurimus.node.sweep import Sweep
 from plurimus.node.world import NEEDS
+from tests import kubeconfigs
 
 from . import objects
 from .asdaemon import NODE, annotations, becomes, held, make_pod
@@ -60,23 +61,14 @@ class Node:
         (folder / "bin/notes").write_text(PLUGIN.format(folder=folder))
         (folder / "bin/notes").chmod(0o755)
         (folder / "default.conf").write_text('{"cniVersion": "1.0.0", "name": "default", "type": "notes"}')
-        self._write_kubeconfig(access)
-        keys = {"kubeconfig": str(folder / "kubeconfig"), "apiTimeout": api_timeout, "cniDir": str(folder / "state")}
+        path = kubeconfigs.write(folder / "kubeconfig", self.proxy.url, ca=access.ca,
+                                 user={"tokenFile": str(access.token_file)})  # fmt: skip
+        keys = {"kubeconfig": str(path), "apiTimeout": api_timeout, "cniDir": str(folder / "state")}
         self._config = config.parse(json.dumps(keys).encode())
         self.netns = "/run/netns/cluster-requests"
         self.requests: Requests
         self.sweep: Sweep
         self.cluster: KubernetesCluster
-
-    def _write_kubeconfig(self, access: Access) -> None:
-        cluster = {"server": self.proxy.url, "certificate-authority": str(access.ca)}
-        written = {
-            "current-context": "c",
-            "clusters": [{"name": "c", "cluster": cluster}],
-            "users": [{"name": "u", "user": {"tokenFile": str(access.token_file)}}],
-            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-        }
-        (self.folder / "kubeconfig").write_text(json.dumps(written))
 
     @asynccontextmanager
     async def daemon(self, *, synced: bool = True) -> AsyncIterator[None]:

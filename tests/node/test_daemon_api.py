@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import socket
 from pathlib import Path
 
 import pytest
 
+from tests import kubeconfigs
+
 from .process import PATIENCE, Daemon, eventually
 
 pytestmark = pytest.mark.usefixtures("root")
-
-
-def kubeconfig(folder: Path, port: int) -> Path:
-    cluster = {"server": f"http://127.0.0.1:{port}"}
-    path = folder / "kubeconfig"
-    path.write_text(
-        json.dumps(
-            {
-                "current-context": "c",
-                "clusters": [{"name": "c", "cluster": cluster}],
-                "contexts": [{"name": "c", "context": {"cluster": "c"}}],
-            }
-        )
-    )
-    return path
 
 
 def test_a_daemon_that_still_waits_for_the_api_server_can_be_stopped(tmp_path: Path) -> None:
     """Spec section 7.5: at SIGTERM it ends as if it had served, and serves nobody any more."""
     with socket.create_server(("127.0.0.1", 0)) as silent, Daemon(tmp_path) as daemon:
         silent.settimeout(PATIENCE)
-        daemon.config |= {"manifests": "", "kubeconfig": str(kubeconfig(tmp_path, silent.getsockname()[1]))}
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        daemon.config |= {"manifests": "", "kubeconfig": str(kubeconfigs.write(tmp_path / "kubeconfig", url))}
         daemon.spawn()
         asked, _ = silent.accept()
         with asked:

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests import kubeconfigs
+
 from .daemon import SHIM
 from .process import begin, end, eventually, go, launch
 from .runtime import Answer
@@ -32,14 +34,6 @@ def nobody() -> str:
     """The URL of a port on which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return f"http://127.0.0.1:{server.getsockname()[1]}"
-
-
-def kubeconfig(folder: Path, server: str) -> Path:
-    path = folder / "kubeconfig"
-    names = {"clusters": [{"name": "a", "cluster": {"server": server}}],
-             "contexts": [{"name": "a", "context": {"cluster": "a"}}], "current-context": "a"}  # fmt: skip
-    path.write_text(json.dumps(names))
-    return path
 
 
 def in_cluster(node: ThinNode, conf: Mapping[str, Any], **keys: Any) -> dict[str, Any]:
@@ -125,7 +119,7 @@ def test_an_api_server_that_is_away_is_code_11(
     """S13, S14: within the time limit, and nothing is done."""
     pod = node.sandbox()
     before = node.snapshot()
-    path = kubeconfig(tmp_path, request.getfixturevalue(server))
+    path = kubeconfigs.write(tmp_path / "kubeconfig", request.getfixturevalue(server))
     pod.netconf = in_cluster(node, pod.netconf, kubeconfig=str(path), apiTimeout=0.5)
     assert "GET /api/v1/namespaces/default/pods" in pod.call("ADD").refused(11)
     node.is_as(before)
@@ -139,7 +133,7 @@ def test_a_delete_needs_no_api_server(
     pod = node.sandbox()
     before = node.snapshot()
     pod.add()
-    path = kubeconfig(tmp_path, request.getfixturevalue(server))
+    path = kubeconfigs.write(tmp_path / "kubeconfig", request.getfixturevalue(server))
     pod.netconf = in_cluster(node, pod.netconf, kubeconfig=str(path))
     pod.delete()
     node.is_as(before)

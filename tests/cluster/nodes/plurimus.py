@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
-
+from tests import kubeconfigs
 from tests.cluster import deployed, objects
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.node import Node
@@ -146,19 +145,10 @@ class Plurimus:
 
     def _kubeconfig(self) -> Path:
         """The daemon's identity: the service account of deploy/, by a token in a file."""
-        token, path = self.folder / "token", self.folder / "kubeconfig"
+        token = self.folder / "token"
         token.write_text(deployed.token(self._control_plane.admin))
-        cluster = {"server": self._control_plane.server, "certificate-authority": str(self._control_plane.ca)}
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "node",
-            "clusters": [{"name": "node", "cluster": cluster}],
-            "users": [{"name": "node", "user": {"tokenFile": str(token)}}],
-            "contexts": [{"name": "node", "context": {"cluster": "node", "user": "node"}}],
-        }
-        path.write_text(yaml.safe_dump(config))
-        return path
+        return kubeconfigs.write(self.folder / "kubeconfig", self._control_plane.server, ca=self._control_plane.ca,
+                                 user={"tokenFile": str(token)})  # fmt: skip
 
     def _restart(self, **config: Any) -> None:
         self.daemon.stop(kindly=True)

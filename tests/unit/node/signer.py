@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import datetime
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from plurimus.model.signing import REQUESTS
+from tests import kubeconfigs
 
 BOOTSTRAP = "bootstrap"
 """The bearer of this token is the bootstrap identity; without a token it is the certificate's owner."""
@@ -83,13 +83,7 @@ async def signing(now: Callable[[], float], folder: Path) -> AsyncIterator[tuple
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        bootstrap = {
-            "current-context": "a",
-            "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
-            "clusters": [{"name": "a", "cluster": {"server": f"http://127.0.0.1:{runner.addresses[0][1]}"}}],
-            "users": [{"name": "a", "user": {"token": BOOTSTRAP}}],
-        }
-        (folder / "bootstrap.json").write_text(json.dumps(bootstrap))
-        yield signer, folder / "bootstrap.json"
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield signer, kubeconfigs.write(folder / "bootstrap.json", url, user={"token": BOOTSTRAP})
     finally:
         await runner.cleanup()

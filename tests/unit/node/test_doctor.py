@@ -15,6 +15,7 @@ from aiohttp import web
 from plurimus.node import doctor
 from plurimus.node.doctor import DEFINITIONS, OLD_TOKEN, PODS
 from plurimus.node.examine import OK, PROBLEM, WARNING, Finding
+from tests import kubeconfigs
 
 from ..core import primaries
 from ..core.primaries import CALICO, CILIUM
@@ -66,13 +67,7 @@ class Patient:
 
     def server(self, url: str) -> None:
         """Where the API server is, in the kubeconfig."""
-        kubeconfig = {
-            "current-context": "c",
-            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-            "clusters": [{"name": "c", "cluster": {"server": url}}],
-            "users": [{"name": "u", "user": {"tokenFile": str(self.token)}}],
-        }
-        Path(self.config["kubeconfig"]).write_text(json.dumps(kubeconfig))
+        kubeconfigs.write(Path(self.config["kubeconfig"]), url, user={"tokenFile": str(self.token)})
 
     async def findings(self) -> list[Finding]:
         self.path.write_text(json.dumps(self.config))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from plurimus.model.event import Event
 from plurimus.model.ippool import Pool
 from plurimus.model.pod import Pod
 from plurimus.node.late import Late
+from tests import kubeconfigs
 
 from ..adapters.api import Answer, Reply, Server, Silence, serving, status
 
@@ -26,11 +26,7 @@ def late(folder: Path, server: Server | None, *, patience: float = 30.0) -> Late
     """The cluster of a kubeconfig that names `server`; without one there is no such file."""
     path = folder / "kubeconfig"
     if server is not None:
-        path.write_text(json.dumps({
-            "current-context": "a",
-            "contexts": [{"name": "a", "context": {"cluster": "a"}}],
-            "clusters": [{"name": "a", "cluster": {"server": server.url}}],
-        }))  # fmt: skip
+        kubeconfigs.write(path, server.url)
     return Late(config.parse(b"{}"), str(path), patience=patience)
 
 
