@@ -8,7 +8,7 @@ from urllib.error import URLError
 
 import pytest
 
-from . import objects
+from . import deployed, objects
 from .client import Client, Refused
 from .controlplane import ControlPlane
 from .programs import program
@@ -16,14 +16,6 @@ from .waiting import eventually
 
 CONFIG = json.dumps({"cniVersion": "1.1.0", "name": "rail", "type": "bridge"})
 WHO_AM_I = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-
-
-def token(admin: Client, account: str, namespace: str) -> str:
-    """A token of a service account, as kubelet asks for one."""
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 600}}
-    path = f"{objects.path(objects.service_account(account, namespace))}/token"
-    issued: str = admin.post(path, request)["status"]["token"]
-    return issued
 
 
 def read(client: Client, network: str) -> str:
@@ -66,7 +58,7 @@ def test_kubectl_lists_network_attachment_definitions_by_all_their_names(
 def test_a_requested_token_is_its_service_account(control_plane: ControlPlane, admin: Client, namespace: str) -> None:
     """RBAC of the tests: programs run under the rights of their service account."""
     objects.create(admin, objects.service_account("reader", namespace))
-    reader = control_plane.bearer(token(admin, "reader", namespace))
+    reader = control_plane.bearer(deployed.token(admin, "reader", namespace))
     user = reader.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", WHO_AM_I)["status"]["userInfo"]
     assert user["username"] == f"system:serviceaccount:{namespace}:reader"
 
@@ -86,7 +78,7 @@ def test_a_service_account_may_do_what_it_was_granted_and_nothing_else(
 ) -> None:
     """RBAC of the tests: rights that are too few show as a refusal."""
     objects.create(admin, objects.service_account("reader", namespace))
-    reader = control_plane.bearer(token(admin, "reader", namespace))
+    reader = control_plane.bearer(deployed.token(admin, "reader", namespace))
     objects.create(admin, objects.network("rail", namespace, CONFIG))
     rail = objects.path(objects.network("rail", namespace, CONFIG))
     with pytest.raises(Refused) as refusal:
