@@ -15,7 +15,7 @@ from tests.patience import SLOWER
 
 from . import scripts
 from .daemon import PLURIMUS, SHIM, Node
-from .runtime import Answer, Sandbox
+from .runtime import Answer, Sandbox, launched
 
 PATIENCE = 30.0 * SLOWER
 TOLD = """
@@ -42,12 +42,7 @@ def eventually(holds: Callable[[], bool], what: Callable[[], object]) -> None:
 def launch(sandbox: Sandbox, verb: str) -> subprocess.Popen[bytes]:
     """A call of the runtime that runs beside the test."""
     env = {"CNI_COMMAND": verb, "CNI_PATH": str(sandbox.node.bin), **sandbox.environment()}
-    call = subprocess.Popen([SHIM], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert call.stdin is not None
-    call.stdin.write(json.dumps(sandbox.netconf).encode())
-    call.stdin.close()
-    call.stdin = None
-    return call
+    return launched(SHIM, env, sandbox.netconf)
 
 
 def begin(sandbox: Sandbox, verb: str) -> subprocess.Popen[bytes]:

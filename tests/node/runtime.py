@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +39,16 @@ class Answer:
         """The result; empty for the verbs that print none."""
         assert self.status == 0, self.stdout.decode()
         return self.document if self.stdout else {}
+
+
+def launched(plugin: Path, env: Mapping[str, str], conf: Mapping[str, Any], **more: Any) -> subprocess.Popen[bytes]:
+    """A call of a plugin that runs beside the test, and has all of its input."""
+    call = subprocess.Popen([plugin], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **more)
+    assert call.stdin is not None
+    call.stdin.write(json.dumps(conf).encode())
+    call.stdin.close()
+    call.stdin = None
+    return call
 
 
 @dataclass(slots=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .runtime import Answer, Sandbox
+from .runtime import Answer, Sandbox, launched
 
 PODS = 250
 CRITICAL = 10
@@ -46,13 +45,7 @@ class Calls:
         """An ADD for each; `more` is laid over its configuration."""
         for sandbox in sandboxes:
             env = {"CNI_COMMAND": "ADD", "CNI_PATH": str(self._bin), **sandbox.environment()}
-            call = subprocess.Popen(
-                [self._shim], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-            )
-            assert call.stdin is not None
-            call.stdin.write(json.dumps(sandbox.netconf | more).encode())
-            call.stdin.close()
-            call.stdin = None
+            call = launched(self._shim, env, sandbox.netconf | more, stderr=subprocess.DEVNULL)
             self._running.append((sandbox, call))
 
     def answers(self) -> list[tuple[Sandbox, Answer]]:

@@ -7,7 +7,6 @@ sent again, and once it succeeds the sandbox's namespace goes.
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 import subprocess
 import threading
@@ -23,7 +22,7 @@ from tests.node import links, snapshot, storm
 from tests.node.daemon import Node
 from tests.node.memorygroup import MemoryGroup
 from tests.node.process import TOLD
-from tests.node.runtime import Answer, Sandbox
+from tests.node.runtime import Answer, Sandbox, launched
 from tests.node.scripts import PASS_ON
 
 OURS, MULTUS = "ours", "thick"
@@ -138,13 +137,7 @@ class FaultNode(SharedNode):
         """A call that runs beside the test."""
         conf = pod.netconf | self.ways[self.candidate]
         env = {"CNI_COMMAND": verb, "CNI_PATH": str(self.bin), **pod.environment()}
-        call = subprocess.Popen([PLUGINS[conf["type"]]], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                stderr=subprocess.DEVNULL)  # fmt: skip
-        assert call.stdin is not None
-        call.stdin.write(json.dumps(conf).encode())
-        call.stdin.close()
-        call.stdin = None
-        return call
+        return launched(PLUGINS[conf["type"]], env, conf, stderr=subprocess.DEVNULL)
 
     def begin(self, pod: Sandbox) -> subprocess.Popen[bytes]:
         """An ADD whose plugin `told` has been started and waits."""
