@@ -6,11 +6,14 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from .daemon import Node
+
+if TYPE_CHECKING:
+    from .nursery import Nursery
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,3 +46,11 @@ def shared_node(tmp_path_factory: pytest.TempPathFactory, node_config: dict[str,
 def node(shared_node: Node) -> Iterator[Node]:
     yield shared_node
     shared_node.reset()
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    from .nursery import Nursery  # with all that a daemon imports
+
+    with Nursery() as made:
+        yield made

@@ -190,7 +190,11 @@ class Node:
         return Answer(done.returncode, done.stdout)
 
     def post(self, path: str, env: Mapping[str, str], config: Mapping[str, Any], **more: Any) -> Answer:
-        """One request to the daemon itself; the status is 0 for HTTP 200 and 1 for 400."""
+        """One request to the daemon itself; the status is 0 for HTTP 200 and 1 for 400.
+
+        Raises:
+            ConnectionError: it ended before it answered.
+        """
         encoded = base64.b64encode(json.dumps(config).encode()).decode()
         body = json.dumps({"env": {"CNI_PATH": str(self.bin), **env}, "config": encoded, **more}).encode()
         head = f"POST {path} HTTP/1.0\r\nHost: node\r\nContent-Length: {len(body)}\r\n\r\n".encode()
@@ -199,6 +203,8 @@ class Node:
             channel.connect(self._socket)
             channel.sendall(head + body)
             answer = b"".join(iter(lambda: channel.recv(65536), b""))
+        if not answer:
+            raise ConnectionError("the daemon ended without an answer")
         head, _, content = answer.partition(b"\r\n\r\n")
         status = int(head.split()[1])
         assert status in (200, 400), answer

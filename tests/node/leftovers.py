@@ -8,7 +8,7 @@ can have them taken away.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,12 @@ def what_is_left(node: MortalNode, wanted: dict[str, Any]) -> str:
 
 
 def is_as(node: MortalNode, wanted: dict[str, Any]) -> bool:
+    return same(lambda: there(node), wanted)
+
+
+def same(seen: Callable[[], dict[str, Any]], wanted: dict[str, Any]) -> bool:
+    """Whether what is seen is as `wanted`, while a daemon may be at work on it."""
     try:
-        return there(node) == wanted
+        return seen() == wanted
     except FileNotFoundError:  # a file that was listed is gone before it is read
         return False

@@ -7,17 +7,15 @@ PLURIMUS_KILL_EVERY=1 tries all of them, with all that a runtime may do about ea
 
 from __future__ import annotations
 
-import itertools
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from . import snapshot
-from .killing import EVERY, WAYS, MortalNode, Tally
-from .leftovers import ELSEWHERE, is_as, settles, there, what_is_left
+from .killing import WAYS, MortalNode, Tally
+from .leftovers import is_as, settles, there, what_is_left
+from .mortal import chosen, empty, mortal_node, pod
 from .nursery import Nursery
 from .process import eventually
 from .runtime import Answer, Sandbox
@@ -40,55 +38,23 @@ KINDS = {
     "spool": (FORGOTTEN | {"os.utime sandbox"}, FREED, STARTED),
 }
 """What each passes at least: with either, with drivers, with executables."""
-EXECUTABLES = ["bridge", "macvlan", "tuning", "host-local"]
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as made:
-        yield made
 
 
 @pytest.fixture(params=["drivers", "executables"])
 def node(request: pytest.FixtureRequest, nursery: Nursery, tmp_path: Path) -> Iterator[MortalNode]:
-    executables = EXECUTABLES if request.param == "executables" else []
-    with MortalNode(tmp_path, nursery, executables=executables) as made:
+    with mortal_node(tmp_path, nursery, request.param) as made:
         yield made
-        made.reset()
-    # what executables left is no business of the next test's
-    snapshot.run("nft", "flush", "ruleset")
-    shutil.rmtree(ELSEWHERE[0], ignore_errors=True)
 
 
 def points(node: MortalNode, names: list[str]) -> Iterator[tuple[int, str]]:
     """The points to try, each with what the runtime does then."""
-    step = 3 if node.config["executables"] else 1
-    tried = [at for at in range(1, len(names) + 1) if EVERY or at % step == 0 or at == len(names)]
-    yield from itertools.product(tried, WAYS) if EVERY else zip(tried, itertools.cycle(WAYS), strict=False)
+    return chosen(names, [*WAYS], step=3 if node.config["executables"] else 1)
 
 
 def tally_of(what: str, node: MortalNode, names: list[str]) -> Tally:
     """Of a request that passes the points `names`."""
     either, drivers, executables = KINDS[what]
     return Tally(what, names, either | (executables if node.config["executables"] else drivers))
-
-
-def pod(node: MortalNode) -> Sandbox:
-    """With three networks: an ordinary one, one more, and one of two plugins."""
-    node.network("a", node.macvlan(0))
-    first = {key: value for key, value in node.macvlan(1).items() if key != "cniVersion"}
-    chain = {"cniVersion": "1.1.0", "name": "b", "plugins": [first, {"type": "tuning", "mtu": 1400}]}
-    node.network("b", chain)
-    return node.sandbox("a,b", cluster_network=node.bridge(ipMasq=True))
-
-
-def empty(node: MortalNode) -> dict[str, Any]:
-    """The node when pods have been there: the firewall keeps its chains."""
-    sandbox = pod(node)
-    sandbox.add()
-    sandbox.delete()
-    node.lose(sandbox)
-    return there(node)
 
 
 def settled_in(way: str, node: MortalNode, sandbox: Sandbox, wanted: dict[str, Any]) -> None:
@@ -102,7 +68,7 @@ def settled_in(way: str, node: MortalNode, sandbox: Sandbox, wanted: dict[str, A
 
 
 def test_an_add_that_is_killed_leaves_nothing(node: MortalNode) -> None:
-    wanted = empty(node)
+    wanted = empty(node, pod(node))
     sandbox = pod(node)
     names = node.tried(sandbox.add)
     sandbox.delete()
@@ -121,7 +87,7 @@ def test_an_add_that_is_killed_leaves_nothing(node: MortalNode) -> None:
 
 
 def test_a_del_that_is_killed_leaves_nothing(node: MortalNode) -> None:
-    wanted = empty(node)
+    wanted = empty(node, pod(node))
     sandbox = pod(node)
     sandbox.add()
     names = node.tried(sandbox.delete)
@@ -141,7 +107,7 @@ def test_a_del_that_is_killed_leaves_nothing(node: MortalNode) -> None:
 
 
 def test_a_check_that_is_killed_changes_nothing(node: MortalNode) -> None:
-    wanted = empty(node)
+    wanted = empty(node, pod(node))
     sandbox = pod(node)
     sandbox.add()
     with_pod = there(node)
@@ -166,7 +132,7 @@ def test_a_check_that_is_killed_changes_nothing(node: MortalNode) -> None:
 
 
 def test_a_gc_that_is_killed_takes_nothing_from_who_lives_and_is_finished_by_the_next(node: MortalNode) -> None:
-    wanted = empty(node)
+    wanted = empty(node, pod(node))
     living, forgotten = pod(node), pod(node)
     living.add()
     keep = [{"containerID": living.id, "ifname": "eth0"}]
@@ -205,7 +171,7 @@ def test_a_gc_that_is_killed_takes_nothing_from_who_lives_and_is_finished_by_the
 
 def start_is_killed(what: str, node: MortalNode, leave: Callable[[Sandbox], None]) -> None:
     """At each point of a daemon's start, which finds what `leave` leaves of a pod while there is no daemon."""
-    wanted = empty(node)
+    wanted = empty(node, pod(node))
 
     def left() -> None:
         sandbox = pod(node)
