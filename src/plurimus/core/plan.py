@@ -54,6 +54,9 @@ class Attachment:
 
     `default_route`: None where the pod said nothing; else the gateways it wants here, `[]` meaning
     the default routes the plugins make here.
+
+    `under_way`: it is being added to, or taken from, a sandbox that runs; on record once nobody does either, it is
+    neither whole nor gone.
     """
 
     ifname: str
@@ -65,6 +68,7 @@ class Attachment:
     default_route: tuple[str, ...] | None = None
     device_id: str = ""
     resource_name: str = ""
+    under_way: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from plurimus.core.plan import Attachment, Plan, PodReference
 FORMAT = 1
 
 
-class _Ours(msgspec.Struct, frozen=True, rename="camel"):
+class _Ours(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """What Plurimus knows of an attachment and a scratch file has no key for."""
 
     format: int
@@ -35,6 +35,7 @@ class _Ours(msgspec.Struct, frozen=True, rename="camel"):
     capability_args: dict[str, Any]
     is_default: bool
     cookie: str = ""
+    under_way: bool = False
 
 
 class _Plugin(msgspec.Struct, frozen=True):
@@ -125,6 +126,7 @@ def _element(plan: Plan, attachment: Attachment) -> dict[str, Any]:
                 capability_args=dict(requested),
                 is_default=attachment.is_default,
                 cookie=plan.cookie,
+                under_way=attachment.under_way,
             )
         ),
     }
@@ -176,7 +178,12 @@ def _attachment(index: int, element: _Element, ifname: str, args: Pairs) -> Atta
         name = element.ifname or (ifname if index == 0 else f"net{index}")
         return Attachment(name, args=args, capability_args=_requested(element), is_default=index == 0, **common)
     return Attachment(
-        ours.ifname, args=tuple(ours.args), capability_args=ours.capability_args, is_default=ours.is_default, **common
+        ours.ifname,
+        args=tuple(ours.args),
+        capability_args=ours.capability_args,
+        is_default=ours.is_default,
+        under_way=ours.under_way,
+        **common,
     )
 
 

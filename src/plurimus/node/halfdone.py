@@ -4,7 +4,8 @@ At the start every record is looked at, and the cached results without one.  Wha
 undone, since nobody asks for its DEL after a reboot.  Where the namespace lives, the sandbox is the runtime's to
 delete: it is undone here only once the runtime has lost it (`node.runtimesword`), whether it was made to its end, in
 which case all its results are in the cache, or not.  The latter is also undone where no runtime can be asked, and the
-cluster does not know the pod.  A record that cannot be read is set aside and made anew of the results.
+cluster does not know the pod.  What was being added to a sandbox that ran, or taken from it, is undone alone.
+A record that cannot be read is set aside and made anew of the results.
 
 What fails is tried again, ever more seldom, as long as the daemon runs; a request about the sandbox goes in between.
 """
@@ -168,6 +169,7 @@ class HalfDone:
         if word is Word.LOST:
             await self._undo(context, plan, "its namespace is there, and the container runtime has lost it")
             return None
+        plan = await self._undo_what_was_under_way(context, plan)
         missing = [each.ifname for each in plan.attachments if not await context.chain.is_cached(plan, each)]
         if not missing:
             return None if word in (Word.NONE, Word.LISTED) else _Left(is_whole=True)
@@ -184,6 +186,18 @@ class HalfDone:
         errors = await context.attacher.undo(plan)
         if errors:
             raise joined(errors)
+
+    async def _undo_what_was_under_way(self, context: Context, plan: Plan) -> Plan:
+        """The plan without what a daemon had begun to add to the running sandbox, or to take from it."""
+        begun = tuple(each for each in plan.attachments if each.under_way)
+        if not begun:
+            return plan
+        beside = tuple(each for each in plan.attachments if not each.under_way)
+        _log.warning("undoing a hot-plug that was cut short", owner=str(plan.pod), interfaces=[a.ifname for a in begun])
+        errors = await context.attacher.undo(replace(plan, attachments=begun), beside=beside)
+        if errors:
+            raise joined(errors)
+        return replace(plan, attachments=beside)
 
     async def _have_record(self, context: Context, plan: Plan) -> None:
         """What is known from the cache alone, since the record could not be read, gets on record again."""

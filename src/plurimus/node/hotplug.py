@@ -2,13 +2,15 @@
 
 The dynamic networks controller calls it with a definition's configuration.  The daemon's file is
 never laid over that (S26), and the attachment enters the sandbox's record, so the pod's DEL takes
-it along (S10).  The network status is the caller's to write.
+it along (S10).  There it is `under_way` until it is whole or gone, so that the next daemon undoes
+what one left that was killed meanwhile.  The network status is the caller's to write.
 
 Spec sections 7.2 and 9.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -94,14 +96,16 @@ async def _plan(context: Context, delegate: Delegate) -> Plan:
 
 
 async def _add(requests: Requests, context: Context, known: Plan, wanted: Plan) -> Result:
+    begun = replace(wanted, attachments=_under_way(wanted.attachments))
     with step("record"):
         async with requests.locks.recording():
-            await context.attacher.remember(replace(known, attachments=known.attachments + wanted.attachments))
+            await context.attacher.remember(replace(known, attachments=known.attachments + begun.attachments))
     try:
-        (made,) = await context.attacher.attach(wanted)
+        (made,) = await context.attacher.attach(begun)
         await context.attacher.cache()
+        await context.attacher.remember(replace(known, attachments=known.attachments + wanted.attachments))
     except BaseException as error:
-        await shielded_undo(context.attacher, wanted, error, beside=known.attachments)
+        await shielded_undo(context.attacher, begun, error, beside=known.attachments)
         raise
     if context.world.cluster is not None:
         added = Event.added(context.env.ifname, [ip.address for ip in made.ips], wanted.attachments[0].display_name)
@@ -112,10 +116,19 @@ async def _add(requests: Requests, context: Context, known: Plan, wanted: Plan) 
 async def _delete(context: Context, known: Plan, wanted: Attachment) -> None:
     """Delete what was recorded; an attachment nobody recorded is deleted as the request says."""
     same = [a for a in known.attachments if (a.config.name, a.ifname) == (wanted.config.name, wanted.ifname)]
+    going = _under_way(same)
+    if going:
+        marked = tuple(going[same.index(a)] if a in same else a for a in known.attachments)
+        await context.attacher.remember(replace(known, attachments=marked))
+        known = replace(known, attachments=marked)
     with step("detach"):
-        left, errors = await context.attacher.detach(known, same or [wanted])
-    kept = tuple(a for a in known.attachments if a not in same or a in left)
+        left, errors = await context.attacher.detach(known, going or [wanted])
+    kept = tuple(a for a in known.attachments if a not in going or a in left)
     await context.attacher.remember(replace(known, attachments=kept))
     if errors:
         error: PlurimusError = errors[0]
         raise error
+
+
+def _under_way(attachments: Iterable[Attachment]) -> tuple[Attachment, ...]:
+    return tuple(replace(each, under_way=True) for each in attachments)

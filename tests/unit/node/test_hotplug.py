@@ -12,6 +12,7 @@ from plurimus.node import hotplug
 from plurimus.node.context import Outcome, Request
 from plurimus.node.message import InterfaceAttributes
 
+from .test_halfdone import after_a_crash
 from .world import Node
 
 NET9: dict[str, Any] = {"cniVersion": "1.0.0", "name": "nine", "type": "nine"}
@@ -75,6 +76,49 @@ async def test_it_is_recorded_before_its_plugin_runs() -> None:
     held = node.plugins.hold("ADD", "net9")
     async with held.while_waiting(call(node, "ADD")):
         assert node.recorded() == ["eth0", "net1", "net9"]
+
+
+async def cut_short(node: Node, verb: str) -> None:
+    """A request whose daemon is killed while its plugin runs: what it did later never was."""
+    held = node.plugins.hold(verb, "net9")
+    async with held.while_waiting(call(node, verb)):
+        died = dict(node.records.files)
+    node.records.files.clear()
+    node.records.files.update(died)
+
+
+@pytest.mark.parametrize("verb", ["ADD", "DEL"])
+async def test_one_that_was_cut_short_is_undone_by_the_next_daemon_and_nothing_else_is(verb: str) -> None:
+    node = await running()
+    before = node.left()
+    if verb == "DEL":
+        await call(node, "ADD")
+    await cut_short(node, verb)
+    node.plugins.calls.clear()
+    assert await after_a_crash(node, runtime=["cid1"]).look() == 0
+    assert node.plugins.made() == ["DEL nine net9"]
+    assert node.recorded() == ["eth0", "net1"]
+    assert sorted(map(str, node.left())) == sorted(map(str, before))
+    await call(node, "ADD")
+    assert node.recorded() == ["eth0", "net1", "net9"]
+
+
+async def test_one_that_was_cut_short_and_cannot_be_undone_stays_on_record() -> None:
+    node = await running()
+    await cut_short(node, "ADD")
+    node.plugins.fail("DEL", "net9", times=1)
+    assert await after_a_crash(node, runtime=["cid1"]).look() == 1
+    assert node.recorded() == ["eth0", "net1", "net9"]
+    await node.delete()
+    assert node.left() == []
+
+
+async def test_one_that_was_answered_stays_through_a_restart() -> None:
+    node = await running()
+    await call(node, "ADD")
+    before = node.left()
+    assert await after_a_crash(node, runtime=["cid1"]).look() == 0
+    assert node.left() == before
 
 
 async def test_status_is_the_callers_and_an_event_is_told() -> None:
