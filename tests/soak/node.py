@@ -109,17 +109,6 @@ class SoakNode(Node):
         spool = self.state / ".spool"
         return not spool.exists() or not any(path.suffix == ".json" for path in spool.iterdir())
 
-    def forget_ownerless(self) -> list[str]:
-        """Remove the empty files among the executables' leases, as whoever runs the node must; their addresses.
-
-        The plugin host-local makes a lease's file before it writes whose it is; killed in between it leaves an address
-        that is nobody's, and that looks like one which is to be kept free.  `plurimus gc` names them.
-        """
-        found = [path for path in (self.ipam / "executable").glob("[0-9]*") if path.stat().st_size == 0]
-        for path in found:
-            path.unlink()
-        return [path.name for path in found]
-
     def _define(self, name: str, config: Mapping[str, Any]) -> None:
         self.api.store.put(
             ("network-attachment-definitions", "default", name), {"spec": {"config": json.dumps(config)}}

@@ -59,9 +59,6 @@ def test_the_daemon_grows_in_nothing_and_nothing_is_left(node: SoakNode) -> None
             print(f"{done:6} ADDs, {ran:6} ran: " + ", ".join(f"{what} {figure:.0f}" for what, figure in now.items()))
     assert ran > ADDS / 3, "too few pods came to run for this to say anything"
     until_paid(node)
-    ownerless = node.forget_ownerless()
-    print(f"leases without an owner that killed executables left: {ownerless}")
-    assert len(ownerless) <= 1 + ADDS / 1000, ownerless
     node.is_as(before)
     assert not too_much(samples)
 
