@@ -23,8 +23,10 @@ import structlog
 from plurimus.cni.errors import ClusterError, PlurimusError
 from plurimus.core.leaks import is_runtimes
 
-PATIENCE = 300.0
-"""Seconds: kubelet gives up a sandbox that is being made after 240, twice its `runtimeRequestTimeout`."""
+PATIENCE = 1800.0
+"""Seconds for which a runtime may be making a sandbox whose ADD was answered: kubelet waits for twice its
+`runtimeRequestTimeout`, 20 minutes where that is 10; CRI-O goes on behind that, up to 4 minutes for the container, and
+keeps what it made unlisted for up to 2 until kubelet asks again."""
 _BETWEEN = 60.0
 """Seconds between two questions."""
 Known = Callable[[], Awaitable[Collection[str] | None]]
