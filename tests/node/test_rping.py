@@ -45,6 +45,14 @@ def test_an_answer_from_the_other_namespace_is_nothing_wrong() -> None:
     assert rping.between(POD, "10.0.1.2", PEER, "10.0.1.1") == ""  # the server of the first has gone
 
 
+def test_the_program_gets_no_headers_of_the_daemons_traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "rping"
+    told = "import os\nif 'OTEL_EXPORTER_OTLP_HEADERS' in os.environ: raise SystemExit('told')"
+    program.write_text(program.read_text().replace("import socket", f"{told}\nimport socket"))
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=s3cret")
+    assert rping.between(POD, "10.0.1.2", PEER, "10.0.1.1") == ""
+
+
 def test_an_address_the_other_does_not_have_is_told(tmp_path: Path) -> None:
     said = rping.between(POD, "10.0.1.2", PEER, "10.0.1.9")
     assert said.startswith("the server in the other pod ended with status 1; the client said: ")

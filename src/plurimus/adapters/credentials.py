@@ -162,7 +162,7 @@ def _in_memory(content: bytes) -> Iterator[str]:
 async def _run(plugin: ExecPlugin) -> tuple[float, _Status]:
     """When the credential ends (seconds since 1970), and what it is."""
     info = {"apiVersion": plugin.api_version, "kind": "ExecCredential", "spec": {"interactive": False}}
-    env = {**os.environ, **plugin.env, "KUBERNETES_EXEC_INFO": json.dumps(info)}
+    env = {**process.inherited(), **plugin.env, "KUBERNETES_EXEC_INFO": json.dumps(info)}
     what = f"credential program {plugin.command!r}"
     try:
         done = await process.run([plugin.command, *plugin.arguments], env=env, stdin=b"", timeout=_EXEC_TIMEOUT)

@@ -47,7 +47,7 @@ class HostPrograms:
             below = f" below {self._root}" if self._root else ""
             raise AttachmentError(f"the program {name!r} is in none of {', '.join(self._folders)}{below}; install it")
         argv = [*(["chroot", self._root] if self._root else []), path, *arguments]
-        env = {**os.environ, "PATH": ":".join(self._folders), "LC_ALL": "C"}
+        env = {**process.inherited(), "PATH": ":".join(self._folders), "LC_ALL": "C"}
         try:
             return await process.run(argv, env=env, stdin=stdin.encode(), timeout=self._timeout)
         except TimeoutError as error:

@@ -68,9 +68,8 @@ class Executables:
             with plugin(kind, "executable", env["CNI_COMMAND"], env.get("CNI_IFNAME", "")):
                 async with self._gate(kind, env["CNI_COMMAND"]):
                     with measured.PLUGINS_RUNNING.raised():
-                        finished = await self._when_free(
-                            kind, argv, {**os.environ, **env, **spans.environment()}, stdin
-                        )
+                        given = {**process.inherited(), **env, **spans.environment()}
+                        finished = await self._when_free(kind, argv, given, stdin)
         except TimeoutError as error:
             raise AttachmentError(
                 f"{what} did not end {env['CNI_COMMAND']} within {self._timeout:g} s; it was ended with its children",

@@ -29,6 +29,8 @@ host-local makes a lease's file before it writes whose it is.
 _PAUSE = 0.01
 _IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
 """What Python ignores, and a plugin must not inherit as ignored."""
+_OWN = ("OTEL_", "_HEADERS")
+"""How a variable begins and ends that has what the daemon shows a collector of traces: a secret, and nobody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,12 @@ class Watch(Protocol):
 
 class OutputTooLong(Exception):
     """The program wrote more than `MOST_OUTPUT` bytes and was ended."""
+
+
+def inherited() -> dict[str, str]:
+    """What every program gets of this process's environment: all but what is `_OWN`."""
+    begin, end = _OWN
+    return {key: value for key, value in os.environ.items() if not (key.startswith(begin) and key.endswith(end))}
 
 
 async def run(

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 
-from plurimus.adapters import netns
+from plurimus.adapters import netns, process
 from plurimus.cni.errors import AttachmentError
 
 PROGRAM = "rping"
@@ -45,7 +45,8 @@ def between(client: str, source: str, server: str, address: str) -> str:
 
 
 def _start(argv: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    silent = subprocess.DEVNULL
+    return subprocess.Popen(argv, stdin=silent, stdout=silent, stderr=silent, env=process.inherited())
 
 
 def _ask(namespace: str, argv: list[str], listening: subprocess.Popen[bytes]) -> str:
@@ -54,7 +55,9 @@ def _ask(namespace: str, argv: list[str], listening: subprocess.Popen[bytes]) ->
         try:
             done = netns.visit(
                 namespace,
-                lambda: subprocess.run(argv, capture_output=True, text=True, timeout=_TIMEOUT, check=False),
+                lambda: subprocess.run(
+                    argv, capture_output=True, text=True, timeout=_TIMEOUT, check=False, env=process.inherited()
+                ),
             )
         except subprocess.TimeoutExpired:
             return f"no answer in {_TIMEOUT:g} s"

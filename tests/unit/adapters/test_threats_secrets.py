@@ -1,9 +1,11 @@
-"""Secrets in files stay there: an error has the place of what is wrong, and nothing else of it (found by fuzzing)."""
+"""Secrets stay where they were put: errors about files have the place alone (found by fuzzing), programs get none."""
 
 from __future__ import annotations
 
 import base64
 import json
+import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,14 @@ import pytest
 
 from plurimus.adapters import kubeconfig, yamltexts
 from plurimus.adapters.apiserver import ApiServer
+from plurimus.adapters.credentials import Credentials
+from plurimus.adapters.hostprograms import HostPrograms
+from plurimus.adapters.kubeconfig import Access, ExecPlugin
 from plurimus.adapters.oneshot import OneShotApi
+from plurimus.adapters.plugins import Executables
 from plurimus.cni.errors import ConfigError, PlurimusError
+
+from . import scripts
 
 SECRET = "t0p-s3cret"
 WRONG = [
@@ -103,3 +111,35 @@ async def ask(client: type[ApiServer], path: Path) -> None:
         await api.get("/api/v1/pods", dict)
     finally:
         await api.close()
+
+
+HEADERS = [f"OTEL_EXPORTER_OTLP_{of}HEADERS" for of in ("", "TRACES_", "METRICS_", "LOGS_")]
+
+
+async def plugin(tells: Path) -> None:
+    env = {"CNI_COMMAND": "ADD"}
+    await Executables(timeout=60).run(tells.name, env=env, stdin=b"{}", search=[str(tells.parent)])
+
+
+async def credential_program(tells: Path) -> None:
+    await Credentials(Access("https://127.0.0.1:1", exec=ExecPlugin(str(tells)))).current()
+
+
+async def host_program(tells: Path) -> None:
+    await HostPrograms(Path("/")).run(tells.name)
+
+
+@pytest.mark.parametrize("run", [plugin, credential_program, host_program])
+async def test_no_program_gets_the_headers_the_daemon_sends_with_its_traces(
+    run: Callable[[Path], Awaitable[None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They say who the daemon is at the collector; where that is, and all else of the environment, is no secret."""
+    for name in HEADERS:
+        monkeypatch.setenv(name, f"authorization={SECRET}")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:{tmp_path}")
+    body = f'env >{tmp_path}/told\necho \'{{"status": {{"token": "x"}}}}\''
+    await run(Path(scripts.script(tmp_path / "tells", body)))
+    told = (tmp_path / "told").read_text()
+    assert SECRET not in told
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318\n" in told
