@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -40,6 +41,14 @@ class Client:
         self._server = server
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._opener = build_opener(ProxyHandler({}), HTTPSHandler(context=context))
+
+    def acting_as(self, user: str, group: str = "") -> Client:
+        """The same client, asking as if somebody else did; the API server lets only who may impersonate."""
+        other = copy(self)
+        other._headers = self._headers | {"Impersonate-User": user}
+        if group:
+            other._headers["Impersonate-Group"] = group
+        return other
 
     def get(self, path: str, **query: str) -> Object:
         return self._object("GET", path, query)

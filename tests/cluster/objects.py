@@ -9,7 +9,8 @@ from typing import Any
 from . import images
 from .client import Client, Object, Refused
 
-_PLURALS = {"NetworkAttachmentDefinition": "network-attachment-definitions", "DeviceClass": "deviceclasses"}
+_PLURALS = {"NetworkAttachmentDefinition": "network-attachment-definitions", "DeviceClass": "deviceclasses",
+            "ValidatingAdmissionPolicy": "validatingadmissionpolicies"}  # fmt: skip
 GROUP = "k8s.cni.cncf.io"
 _numbers = count(1)
 

@@ -28,7 +28,7 @@ def test_a_manifest_is_what_its_kustomization_says(name: str) -> None:
     assert (deployed.DEPLOY / name).read_text() == write_manifests.rendered(name)
 
 
-@pytest.mark.parametrize("name", [*ALL, "whereabouts.yaml"])
+@pytest.mark.parametrize("name", [*ALL, "whereabouts.yaml", "own-node.yaml"])
 def test_an_api_server_takes_a_manifest_as_it_is(control_plane: ControlPlane, name: str) -> None:
     """Spec section 8: every object, with no field it does not know."""
     words = ["apply", "--dry-run=server", "--validate=strict", "--output=json"]
