@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from plurimus.adapters.plugins import Gate, open_gate
 from plurimus.cni.errors import AttachmentError, PlurimusError
 from plurimus.core.devices import Allocation
 from plurimus.core.plan import PodReference
@@ -98,6 +99,8 @@ class FakePlugins:
         """The kind of interface that is all a type's DEL deletes, by type."""
         self.missing: set[str] = set()
         """Types that are not installed."""
+        self.gate: Gate = open_gate
+        """What each run waits for before anything of it is seen."""
         self._rules: list[Rule] = []
         self._addresses = count(1)
 
@@ -142,6 +145,10 @@ class FakePlugins:
         return True
 
     async def run(self, kind: str, *, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
+        async with self.gate(kind, env["CNI_COMMAND"]):
+            return await self._run(kind, env, stdin, search)
+
+    async def _run(self, kind: str, env: Mapping[str, str], stdin: bytes, search: Sequence[str]) -> bytes:
         call = Call(kind, dict(env), json.loads(stdin), tuple(search))
         self.calls.append(call)
         self.find(kind, search)
