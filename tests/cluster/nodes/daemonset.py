@@ -25,17 +25,22 @@ from .plurimus import Plurimus
 CONFLIST = CONFIGURATIONS / "00-plurimus.conflist"
 THIN_PROGRAMS = Path("/var/lib/plurimus")
 SELECTOR = "app.kubernetes.io/name=plurimus"
+OWN_NODE = "own-node.yaml"
 _ARCHIVE = ROOT / f"build/images/plurimus-{images.MACHINES[platform.machine()]}.tar"
 
 
 class DaemonSet(Plurimus):
-    """The manifest is applied when the block begins; the daemon set is deleted when it ends, and its files with it."""
+    """The manifest is applied when the block begins; the daemon set is deleted when it ends, and its files with it.
+
+    So is `OWN_NODE`: with tokens that a kubelet made, a daemon does all its work by what is allowed for its node.
+    """
 
     manifest = "plurimus.yaml"
 
     def _set_up(self) -> None:
         self.state = STATE
         self.load_image()
+        self.apply(OWN_NODE)
         self.apply(self.manifest)
         self.rolled_out()
         eventually(CONFLIST.exists)
@@ -44,6 +49,8 @@ class DaemonSet(Plurimus):
     def _take_down(self) -> None:
         sets = ["daemonset/plurimus", "daemonset/plurimus-uninstall"]
         self.kubectl("delete", "--ignore-not-found", *sets, "configmap/plurimus-daemon-config")
+        # other tests have tokens that are bound to no node
+        self.kubectl("delete", "--ignore-not-found", "--filename", str(deployed.DEPLOY / OWN_NODE))
         eventually(self.pods, lambda pods: pods == [])
         CONFLIST.unlink(missing_ok=True)
         (self._node.bin / "plurimus").unlink(missing_ok=True)
