@@ -42,8 +42,8 @@ def node(nursery: Nursery, tmp_path: Path) -> Iterator[MortalNode]:
 def make_nic() -> None:
     peer = ("peer", "name", f"{NIC}-peer", "address", "02:00:00:00:00:08")
     ip("link", "add", NIC, "address", "02:00:00:00:00:07", "type", "veth", *peer)
-    for name in (NIC, f"{NIC}-peer"):
-        ip("link", "set", name, "addrgenmode", "none", "up")
+    ip("link", "set", NIC, "addrgenmode", "none")  # down, as one that comes home
+    ip("link", "set", f"{NIC}-peer", "addrgenmode", "none", "up")
 
 
 def pod(node: MortalNode) -> Sandbox:
