@@ -200,10 +200,23 @@ def disk_fills(node: FaultNode) -> None:
         run("umount", "-l", str(node.state))
 
 
+def config_taken(node: FaultNode) -> None:
+    """another program renames the node's CNI configuration, as some primary plugins do; ADD 5 s later"""
+    until(node.generated.exists, 10)
+    taken = node.generated.rename(f"{node.generated}.taken")
+    until(node.generated.exists, 5)
+    pod = node.four()
+    node.choose(pod)
+    node.runs(pod)
+    node.remove(pod)
+    taken.unlink()
+
+
 FAULTS: list[Fault] = [
     third_of_four_fails, prints_rubbish, killed_in_add, killed_in_add_and_away, deleted_while_away, rebooted,
     deleted_without_api, added_without_api, pod_unknown, torn_record, torn_results, namespace_gone,
     namespace_file_left, gave_up, gave_up_and_no_del, disk_full, disk_fills,
+    config_taken,
 ]  # fmt: skip
 
 

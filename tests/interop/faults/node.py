@@ -7,6 +7,7 @@ sent again, and once it succeeds the sandbox's namespace goes.
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import subprocess
 import threading
@@ -60,7 +61,11 @@ class FaultNode(SharedNode):
     def __init__(self, folder: Path, candidate: str) -> None:
         super().__init__(folder)
         self.candidate = candidate
-        self.config |= {"manifests": "", "kubeconfig": self.multus.kubeconfig, "apiTimeout": 2}
+        folder = self.multus.default.parent
+        self.config |= {"manifests": "", "kubeconfig": self.multus.kubeconfig, "apiTimeout": 2,
+                        "multusAutoconfigDir": str(folder), "cniConfigDir": str(folder)}  # fmt: skip
+        self.generated = folder / "00-plurimus.conflist" if candidate == OURS else self.multus.generated
+        """The node's CNI configuration, by which a runtime finds the candidate."""
         self.group = MemoryGroup(storm.LIMIT)
         self.wrapper = self.multus.wrapper = self.group.wrapper
         self._changing = threading.Lock()
@@ -133,11 +138,17 @@ class FaultNode(SharedNode):
             self.network(name, config)
         return self.sandbox("one,two,three")
 
+    def choose(self, pod: Sandbox) -> None:
+        """As a runtime does: without the candidate's configuration it calls for a pod what the next one names."""
+        if not self.generated.exists():
+            pod.netconf = json.loads(self.multus.default.read_bytes())
+
     def launch(self, pod: Sandbox, verb: str) -> subprocess.Popen[bytes]:
         """A call that runs beside the test."""
-        conf = pod.netconf | self.ways[self.candidate]
+        conf = pod.netconf | (self.ways[self.candidate] if "clusterNetwork" in pod.netconf else {})
         env = {"CNI_COMMAND": verb, "CNI_PATH": str(self.bin), **pod.environment()}
-        return launched(PLUGINS[conf["type"]], env, conf, stderr=subprocess.DEVNULL)
+        plugin = PLUGINS.get(conf["type"], self.bin / conf["type"])
+        return launched(plugin, env, conf, stderr=subprocess.DEVNULL)
 
     def begin(self, pod: Sandbox) -> subprocess.Popen[bytes]:
         """An ADD whose plugin `told` has been started and waits."""
