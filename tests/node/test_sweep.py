@@ -126,7 +126,7 @@ def test_leases_go_by_the_runtimes_word_and_by_their_age(node: Node, runtime: Ru
     living.add()
     stays = [
         lease(node, "rail", "10.10.0.91", LISTED),
-        lease(node, "rail", "10.10.0.92", YOUNG, age=0),
+        lease(node, "rail", "10.10.0.92", YOUNG, age=26 * 60),  # a runtime may still be making its sandbox
         lease(node, "rail", "10.10.0.93", "by-hand"),
         lease(node, "unnamed", "10.10.0.94", DEAD),
     ]

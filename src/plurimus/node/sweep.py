@@ -25,10 +25,12 @@ from plurimus.node.giveback import GiveBack
 from plurimus.node.leaks import Found, Look, Seen
 from plurimus.node.recovery import Debts
 from plurimus.node.request import Requests
+from plurimus.node.runtimesword import PATIENCE
 from plurimus.node.world import World
 
-GRACE = 300.0
-"""Seconds that something on no record has to be there before it counts as leaked: more than an ADD takes."""
+GRACE = PATIENCE
+"""Seconds that something on no record has to be there before it counts as leaked: a runtime may be making its sandbox
+with the default network alone, since before Plurimus was on the node."""
 _FIRST = 300.0
 """Seconds until the first sweep of a daemon, at most: a node that starts has other things to do."""
 _log = structlog.get_logger(__name__)
