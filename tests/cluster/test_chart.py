@@ -20,7 +20,7 @@ CHART = deployed.DEPLOY / "helm/plurimus"
 RENDER = ROOT / "build/helm/render"
 DOCUMENT = ROOT / "docs/reference/helm-values.md"
 CONFIG = "daemon-config.json"
-CRIO = {"cniBinDir": "/usr/libexec/cni"}
+CRIO = {"cniBinDir": "/usr/libexec/cni", "config": {"overrideNetworkName": True}}
 
 
 def run(values: dict[str, Any]) -> subprocess.CompletedProcess[str]:
