@@ -49,7 +49,7 @@ def test_one_leaked_now_and_then_is_too_much(adds: int, what: str, every: int) -
         assert too_much({what: leaking}, say=says) == [what], seed
 
 
-@pytest.mark.parametrize(("adds", "each"), [(600, 6.0), (2_000, 2.0), (10_000, 1.0)])
+@pytest.mark.parametrize(("adds", "each"), [(600, 8.0), (2_000, 2.5), (10_000, 1.0)])
 def test_memory_that_every_add_leaks_is_too_much(adds: int, each: float) -> None:
     """`each` in KiB."""
     for seed in range(20):
