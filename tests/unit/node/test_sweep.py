@@ -17,7 +17,7 @@ from plurimus.core import measured
 from plurimus.core.config import ConfigFile, parse
 from plurimus.node.recovery import Debts
 from plurimus.node.request import Requests
-from plurimus.node.sweep import Report, Sweep
+from plurimus.node.sweep import GRACE, Report, Sweep
 from plurimus.node.world import World, real_world
 from tests.criserver import Runtime
 
@@ -148,7 +148,7 @@ async def test_what_has_no_age_waits_from_the_first_look_that_saw_it(
     sweep = sweep_of(read, world, lambda: now[0])
     before = measured.LEAKS_FREED.value("allocation")
     with Runtime(tmp_path / "root/cri.sock"):
-        for clock, left in ((0.0, 3), (299.0, 3), (300.0, 0)):
+        for clock, left in ((0.0, 3), (GRACE - 1, 3), (GRACE, 0)):
             now[0] = clock
             await sweep.sweep()
             assert len(shelf.held(POOL)) == left
