@@ -11,6 +11,9 @@ import signal
 import sys
 import traceback
 
+from plurimus.core.config import parse
+from plurimus.node import drivers
+
 from .steps import carry_out
 
 _MOST_SECONDS = 240
@@ -21,6 +24,8 @@ os.dup2(2, 1)  # what the daemon's parts log to the standard output
 
 def main() -> None:
     """Until the standard input ends."""
+    # all that a driver imports late is imported here, not by each child anew
+    drivers.plugins(parse(b"{}").daemon, ahead=True)
     for line in sys.stdin.buffer:
         child = os.fork()
         if child == 0:
