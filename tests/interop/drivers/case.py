@@ -11,8 +11,8 @@ NO_CHECK = ("", "0.1.0", "0.2.0", "0.3.0", "0.3.1")
 """Versions in which runtimes neither check nor tell a deletion of the result."""
 NIC_MAC, POD_MAC = "02:00:00:00:00:10", "02:00:00:00:00:20"
 NIC = f"""
-ip link add nic0 address {NIC_MAC} type veth peer name nic0-wire address 02:00:00:00:00:11
-ip link set nic0 up; ip link set nic0-wire up
+ip link add nic0 up address {NIC_MAC} type veth peer name nic0-wire address 02:00:00:00:00:11
+ip link set nic0-wire up
 """
 """A card of the node, on a wire that leads nowhere: kinds this kernel lacks would do as well."""
 DEFAULT = f"{NIC} ip addr add 192.0.2.5/24 dev nic0; ip route add default via 192.0.2.1\n"
