@@ -87,7 +87,7 @@ class MortalNode(Node):
 
     def start_anew(self, *, fatal: int = 0, from_start: bool = False) -> None:
         """The next daemon, a while later: it is nobody's fault that a file is young."""
-        self._wait_for_plugins()
+        self.wait_for_plugins()
         past = time.time() - _LONG_AGO
         for path in self.folder.rglob(".*"):
             if path.is_file():
@@ -106,7 +106,7 @@ class MortalNode(Node):
             self.bereft.add(sandbox.id)
         super().lose(sandbox)
 
-    def _wait_for_plugins(self) -> None:
+    def wait_for_plugins(self) -> None:
         """Executables that the dead daemon had started end by themselves, or with its container."""
         eventually(lambda: not any(map(self._is_plugin, os.listdir("/proc"))), self.log.read_text)  # noqa: PTH208
 

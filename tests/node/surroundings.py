@@ -35,7 +35,7 @@ class Disk:
                 file.truncate(max(0, file.tell() - 4096 * free))
 
     def clear(self) -> None:
-        self._ballast.unlink()
+        self._ballast.unlink(missing_ok=True)
 
     def writable(self, yes: bool) -> None:
         run("mount", "-o", "remount,rw" if yes else "remount,ro", str(self._folder))
