@@ -5,6 +5,7 @@ What an hour does that a second does not is wait longer between two tries, which
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -57,3 +58,26 @@ def test_without_it_add_is_refused_in_time_and_del_works_and_later_all_does(node
         assert set(pod.links()) == {"eth0", "net1", "net2"}
         pod.delete()
     node.is_as(before)
+
+
+def test_what_changed_while_it_was_away_counts_once_it_is_back(node: SoakNode) -> None:
+    """What an hour makes of it is a longer pause before the copies are taken up, which is bounded."""
+    pod = know(node, node.sandbox())
+    pod.add()
+    pod.delete()
+    with node.api.unreachable():
+        for mtu in (1300, 1400):  # of the first a watch may still hear, whose answer then cuts it off
+            wanted = json.dumps(node.macvlan(0, name="driver", mtu=mtu))
+            node.api.store.put(("network-attachment-definitions", "default", "driver"), {"spec": {"config": wanted}})
+            assert pod.call("ADD").refused(11)
+    eventually(succeeds(pod), node.log.read_text)
+    pod.delete()
+    eventually(lambda: mtu_of_another(pod) == 1400, node.log.read_text)
+
+
+def mtu_of_another(pod: Sandbox) -> int:
+    """Of the interface that it would get now."""
+    pod.add()
+    mtu: int = pod.links()["net1"]["mtu"]
+    pod.delete()
+    return mtu
