@@ -152,6 +152,7 @@ def test_files_of_dead_sandboxes_go_and_others_stay(node: Node, runtime: Runtime
         os.utime(infos / f"default-rail-{container_id}_net1", (1, 1))
         (folders / f"uid-{container_id[0]}").mkdir()
         (folders / f".of-uid-{container_id[0]}").write_text(container_id)
+    (folders / ".old-0123456789abcdef" / "deeper").mkdir(parents=True)  # a daemon was killed that had put it aside
     try:
         gc(node, "--grace", "0")
         assert [each.name for each in infos.iterdir()] == [f"default-rail-{LISTED}_net1"]

@@ -147,6 +147,7 @@ class Sweep:
             elif row.kind != holdings.SANDBOX:
                 row.done = stuck.get(row.container) or await back.one(seen) or "freed"
             (measured.LEAKS_FREED if row.done == "freed" else measured.LEAKS_FAILED).add(row.kind)
+        await self._world.pod_folders.tidy()  # of what a killed daemon had only put aside
 
     def _tell(self, report: Report) -> None:
         """Log what is left, and have each pod told once of what it lacks.
