@@ -30,6 +30,8 @@ AT_ONCE = 50
 SLOTS = st.sampled_from(["first", "second", "third"])
 GIVES_UP = st.sampled_from([None, None, None, 0.02, 0.1])
 """Seconds after which the runtime ends an ADD, if it does."""
+AWAY = st.sampled_from([False, False, False, True])
+"""Whether an ADD may find no daemon; what happens without one is soon told."""
 
 
 class Promise(RuleBasedStateMachine):
@@ -47,11 +49,13 @@ class Promise(RuleBasedStateMachine):
         self.answered: dict[str, dict[str, Any]] = {}
         """What a pod got, while the runtime counts it as running."""
 
-    @rule(slot=SLOTS, networks=st.sampled_from(NETWORKS), executable=st.booleans(), seconds=GIVES_UP)
-    def add(self, slot: str, networks: str, executable: bool, seconds: float | None) -> None:
+    @rule(slot=SLOTS, networks=st.sampled_from(NETWORKS), executable=st.booleans(), seconds=GIVES_UP, away=AWAY)
+    def add(self, slot: str, networks: str, executable: bool, seconds: float | None, away: bool) -> None:
         """A pod that starts; one that failed to is deleted before its next sandbox is made."""
         if slot in self.answered or (slot in self.pods and not self._deleted(slot)):
             return
+        if not away and not self.node.runs:
+            self.node.start_anew()
         sandbox = self.pods[slot] = self.node.pod(networks, executable=executable)
         self.networks[sandbox.id] = networks
         if seconds is not None:
