@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from plurimus.cni.errors import PlurimusError
 from plurimus.core.leaks import Held, Namespace
 from plurimus.drivers.call import Call
 from plurimus.drivers.hostlocal.driver import HostLocal
@@ -103,3 +104,14 @@ async def test_an_rdma_device_is_its_pods_until_its_namespace_is_gone(tmp_path: 
     assert (found.what, found.where, found.container_id, found.ifname) == ("mlx5_9", "rail0", "pod", "net1")
     assert found.namespace is Namespace.GONE
     assert await rdma.held(Call("GC", conf={"name": "other"}), []) == []
+
+
+async def test_an_rdma_device_is_told_of_though_another_file_says_nothing(tmp_path: Path) -> None:
+    rdma = test_rdma.driver(test_rdma.node(), tmp_path)
+    await rdma.add(test_rdma.request("ADD"))
+    (path,) = (path for path in tmp_path.rglob("rail0-*") if path.is_file())
+    torn = path.with_name("rail0-another-net1")
+    torn.write_text("{")
+    odd: list[PlurimusError] = []
+    assert [each.container_id for each in await rdma.held(GC, odd)] == ["pod"]
+    assert [str(torn) in error.msg for error in odd] == [True]

@@ -85,11 +85,15 @@ class Rdma(Driver):
             await in_thread(lambda: self._collect(call.network, alive))
 
     async def held(self, call: Call, odd: list[PlurimusError]) -> list[Held]:
-        return await in_thread(lambda: list(self._held(call.network)))
+        return await in_thread(lambda: list(self._held(call.network, odd)))
 
-    def _held(self, network: str) -> Iterator[Held]:
+    def _held(self, network: str, odd: list[PlurimusError]) -> Iterator[Held]:
         for container_id, ifname in self._files.of_network(network):
-            saved = self._files.load(network, container_id, ifname)
+            try:
+                saved = self._files.load(network, container_id, ifname)
+            except PlurimusError as error:
+                odd.append(error)
+                continue
             if saved is not None:
                 gone = bool(saved.netns) and self._devices.is_gone(saved.netns)
                 yield Held("RDMA device", saved.host_name, network, container_id, ifname,
