@@ -44,7 +44,9 @@ class MortalNode(Node):
         self._daemon = self._nursery.bear(path, self.log, self.points, fatal=self.fatal, from_start=self.from_start)
 
     def arm(self) -> None:
-        """Let the daemon's points count from now on."""
+        """Let the daemon's points count from now on, once the events of all ADDs are written."""
+        added = [each for each in self.sandboxes if each.result is not None]
+        eventually(lambda: all(each.events() for each in added), self.log.read_text)
         assert isinstance(self._daemon, Born)
         self._daemon.arm()
         eventually(Path(f"{self.points}{ARMED}").exists, self.log.read_text)
@@ -163,7 +165,7 @@ class Tally:
             yield each
         print(f"\n{self.what}: {len(self.names)} points, {self.chosen} chosen, killed at {self.hit}")
         # threads take turns differently, and what plugins need is written down when more is seen: points more or less
-        assert self.hit >= self.chosen * 0.7, f"{self.what}: killed at {self.hit} of {self.chosen} points"
+        assert self.hit >= self.chosen * 0.5, f"{self.what}: killed at {self.hit} of {self.chosen} points"
 
     def kills(self, node: MortalNode) -> bool:
         """Whether the daemon was killed at the chosen point."""
