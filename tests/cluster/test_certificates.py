@@ -27,6 +27,7 @@ from plurimus.core.config import PerNodeCertificate
 from plurimus.model.signing import GROUP, REQUESTS, SIGNER, USAGES, user
 from plurimus.node.approve import Approver
 from plurimus.node.identity import NodeIdentity
+from tests import kubeconfigs
 
 from ..node.daemon import PLURIMUS
 from . import deployed, objects
@@ -273,10 +274,7 @@ async def test_the_daemon_and_the_approver_as_they_are_started(
     kind = {"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest"}
     admin.post(REQUESTS, {**kind, "metadata": {"name": "somebody"}, "spec": spec})
     token = deployed.token(admin, APPROVER)
-    approver = json.loads(control_plane.kubeconfig.read_text()) | {
-        "users": [{"name": "admin", "user": {"token": token}}]
-    }
-    (tmp_path / "approver.json").write_text(json.dumps(approver))
+    kubeconfigs.write(tmp_path / "approver.json", control_plane.server, ca=control_plane.ca, user={"token": token})
     certificate = {"enabled": True, "bootstrapKubeconfig": str(kubelet), "certDir": str(tmp_path / "certs")}
     (tmp_path / "daemon.json").write_text(
         json.dumps({"socketDir": str(tmp_path / "s"), "cniDir": str(tmp_path / "c"), "perNodeCertificate": certificate})
