@@ -19,7 +19,7 @@ import structlog
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from plurimus.adapters.account import step
-from plurimus.cni.errors import PlurimusError, RequestError
+from plurimus.cni.errors import PlurimusError, RequestError, joined
 from plurimus.cni.result import Result
 from plurimus.core import order, record, routes
 from plurimus.core.plan import Attachment, Plan
@@ -132,6 +132,24 @@ class Attacher:
         if not beside + left:
             await rdmafacts.forget(self._folders, plan)
         return errors
+
+    async def undo_under_way(self, plan: Plan, ifname: str = "") -> Plan:
+        """Detach what somebody had begun to add to the running sandbox, or to take from it, and who has given up.
+
+        With `ifname` only what is at this interface.  The rest of the plan stays.
+
+        Raises:
+            PlurimusError: why something could not be detached; it is on record as it was.
+        """
+        begun = tuple(each for each in plan.attachments if each.under_way and ifname in ("", each.ifname))
+        if not begun:
+            return plan
+        beside = tuple(each for each in plan.attachments if each not in begun)
+        _log.warning("undoing a hot-plug that was cut short", owner=str(plan.pod), interfaces=[a.ifname for a in begun])
+        errors = await self.undo(replace(plan, attachments=begun), beside=beside)
+        if errors:
+            raise joined(errors)
+        return replace(plan, attachments=beside)
 
     async def detach(
         self, plan: Plan, attachments: Sequence[Attachment]

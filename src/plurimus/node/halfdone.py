@@ -169,7 +169,7 @@ class HalfDone:
         if word is Word.LOST:
             await self._undo(context, plan, "its namespace is there, and the container runtime has lost it")
             return None
-        plan = await self._undo_what_was_under_way(context, plan)
+        plan = await context.attacher.undo_under_way(plan)
         missing = [each.ifname for each in plan.attachments if not await context.chain.is_cached(plan, each)]
         if not missing:
             return None if word in (Word.NONE, Word.LISTED) else _Left(is_whole=True)
@@ -186,18 +186,6 @@ class HalfDone:
         errors = await context.attacher.undo(plan)
         if errors:
             raise joined(errors)
-
-    async def _undo_what_was_under_way(self, context: Context, plan: Plan) -> Plan:
-        """The plan without what a daemon had begun to add to the running sandbox, or to take from it."""
-        begun = tuple(each for each in plan.attachments if each.under_way)
-        if not begun:
-            return plan
-        beside = tuple(each for each in plan.attachments if not each.under_way)
-        _log.warning("undoing a hot-plug that was cut short", owner=str(plan.pod), interfaces=[a.ifname for a in begun])
-        errors = await context.attacher.undo(replace(plan, attachments=begun), beside=beside)
-        if errors:
-            raise joined(errors)
-        return replace(plan, attachments=beside)
 
     async def _have_record(self, context: Context, plan: Plan) -> None:
         """What is known from the cache alone, since the record could not be read, gets on record again."""

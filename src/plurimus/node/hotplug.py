@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import structlog
+
 from plurimus.adapters import account
 from plurimus.adapters.account import step
 from plurimus.cni import args, conf, version
@@ -34,6 +36,8 @@ from plurimus.node.request import Requests
 
 if TYPE_CHECKING:
     from plurimus.node.message import InterfaceAttributes
+
+_log = structlog.get_logger(__name__)
 
 
 async def handle(requests: Requests, request: Request, attributes: InterfaceAttributes) -> Outcome:
@@ -66,10 +70,13 @@ async def handle(requests: Requests, request: Request, attributes: InterfaceAttr
                 with step("check"):
                     await context.attacher.check(wanted)
                 return Outcome()
-            known = await recall.plan_of(env, context.netconf, context.world)
+            # the default network of a record without its name is at the runtime's interface, not at this one
+            known = await recall.plan_of(replace(env, ifname="eth0"), context.netconf, context.world)
             if env.verb == "DEL":
                 await _delete(context, known or replace(wanted, attachments=()), wanted.attachments[0])
                 return Outcome()
+            if known is not None:  # what an earlier try left is not to be taken for what this one makes
+                known = await context.attacher.undo_under_way(known, env.ifname)
             cookie, there = await context.world.kernel.look(env.netns)
             context.attacher.refuse_impossible(wanted, there)
             known = known or replace(wanted, attachments=(), cookie=cookie)
@@ -97,10 +104,10 @@ async def _plan(context: Context, delegate: Delegate) -> Plan:
 
 async def _add(requests: Requests, context: Context, known: Plan, wanted: Plan) -> Result:
     begun = replace(wanted, attachments=_under_way(wanted.attachments))
-    with step("record"):
-        async with requests.locks.recording():
-            await context.attacher.remember(replace(known, attachments=known.attachments + begun.attachments))
     try:
+        with step("record"):
+            async with requests.locks.recording():
+                await context.attacher.remember(replace(known, attachments=known.attachments + begun.attachments))
         (made,) = await context.attacher.attach(begun)
         await context.attacher.cache()
         await context.attacher.remember(replace(known, attachments=known.attachments + wanted.attachments))
@@ -119,15 +126,17 @@ async def _delete(context: Context, known: Plan, wanted: Attachment) -> None:
     going = _under_way(same)
     if going:
         marked = tuple(going[same.index(a)] if a in same else a for a in known.attachments)
-        await context.attacher.remember(replace(known, attachments=marked))
         known = replace(known, attachments=marked)
+        try:
+            await context.attacher.remember(known)
+        except PlurimusError as error:  # a full disk is no reason to keep what may make room
+            _log.warning("that an interface is being taken cannot be recorded", error=str(error))
     with step("detach"):
         left, errors = await context.attacher.detach(known, going or [wanted])
     kept = tuple(a for a in known.attachments if a not in going or a in left)
     await context.attacher.remember(replace(known, attachments=kept))
     if errors:
-        error: PlurimusError = errors[0]
-        raise error
+        raise errors[0]
 
 
 def _under_way(attachments: Iterable[Attachment]) -> tuple[Attachment, ...]:

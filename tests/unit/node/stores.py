@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Collection, Mapping
@@ -22,6 +23,8 @@ class FakeRecords:
         self.writes: list[tuple[str, bytes]] = []
         self.store_error: PlurimusError | None = None
         self.list_error: PlurimusError | None = None
+        self.opened: asyncio.Event | None = None
+        """What a write waits for behind what it does, if any."""
         self.unreadable: set[str] = set()
         self.bug = ""
         """A container ID that makes the adapter fail in a way no port allows."""
@@ -31,6 +34,8 @@ class FakeRecords:
             raise self.store_error
         self.writes.append((container_id, content))
         self.files[container_id] = content
+        if self.opened is not None:
+            await self.opened.wait()
 
     async def load(self, container_id: str) -> bytes | None:
         if container_id == self.bug:

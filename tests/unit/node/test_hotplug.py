@@ -12,7 +12,6 @@ from plurimus.node import hotplug
 from plurimus.node.context import Outcome, Request
 from plurimus.node.message import InterfaceAttributes
 
-from .test_halfdone import after_a_crash
 from .world import Node
 
 NET9: dict[str, Any] = {"cniVersion": "1.0.0", "name": "nine", "type": "nine"}
@@ -59,6 +58,20 @@ async def test_it_enters_the_sandboxs_record_and_goes_with_the_pod() -> None:
     assert node.left() == []
 
 
+async def test_it_enters_a_record_of_multus_which_names_no_interface_of_the_default_network() -> None:
+    """S10: that is eth0, whatever is plugged."""
+    node = await running()
+    theirs = [
+        {key: value for key, value in element.items() if key not in ("plurimus", "ifnameRequest")}
+        for element in json.loads(node.records.files["cid1"])
+    ]
+    node.records.files["cid1"] = json.dumps(theirs).encode()
+    await call(node, "ADD")
+    assert sorted(node.recorded()) == ["eth0", "net1", "net9"]
+    await node.delete()
+    assert sorted(node.plugins.made("DEL")) == ["DEL a net1", "DEL bridge eth0", "DEL nine net9"]
+
+
 @pytest.mark.parametrize("config", [{}, {"cniDir": "/daemon"}])
 async def test_it_is_recorded_where_the_runtime_keeps_its_sandboxes(config: dict[str, str]) -> None:
     """S10: the controller does not know the runtime's configuration, nor the `cniDir` in it."""
@@ -76,49 +89,6 @@ async def test_it_is_recorded_before_its_plugin_runs() -> None:
     held = node.plugins.hold("ADD", "net9")
     async with held.while_waiting(call(node, "ADD")):
         assert node.recorded() == ["eth0", "net1", "net9"]
-
-
-async def cut_short(node: Node, verb: str) -> None:
-    """A request whose daemon is killed while its plugin runs: what it did later never was."""
-    held = node.plugins.hold(verb, "net9")
-    async with held.while_waiting(call(node, verb)):
-        died = dict(node.records.files)
-    node.records.files.clear()
-    node.records.files.update(died)
-
-
-@pytest.mark.parametrize("verb", ["ADD", "DEL"])
-async def test_one_that_was_cut_short_is_undone_by_the_next_daemon_and_nothing_else_is(verb: str) -> None:
-    node = await running()
-    before = node.left()
-    if verb == "DEL":
-        await call(node, "ADD")
-    await cut_short(node, verb)
-    node.plugins.calls.clear()
-    assert await after_a_crash(node, runtime=["cid1"]).look() == 0
-    assert node.plugins.made() == ["DEL nine net9"]
-    assert node.recorded() == ["eth0", "net1"]
-    assert sorted(map(str, node.left())) == sorted(map(str, before))
-    await call(node, "ADD")
-    assert node.recorded() == ["eth0", "net1", "net9"]
-
-
-async def test_one_that_was_cut_short_and_cannot_be_undone_stays_on_record() -> None:
-    node = await running()
-    await cut_short(node, "ADD")
-    node.plugins.fail("DEL", "net9", times=1)
-    assert await after_a_crash(node, runtime=["cid1"]).look() == 1
-    assert node.recorded() == ["eth0", "net1", "net9"]
-    await node.delete()
-    assert node.left() == []
-
-
-async def test_one_that_was_answered_stays_through_a_restart() -> None:
-    node = await running()
-    await call(node, "ADD")
-    before = node.left()
-    assert await after_a_crash(node, runtime=["cid1"]).look() == 0
-    assert node.left() == before
 
 
 async def test_status_is_the_callers_and_an_event_is_told() -> None:
