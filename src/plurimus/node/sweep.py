@@ -120,6 +120,7 @@ class Sweep:
             if not dry_run:
                 await self._give_back(found, rows)
                 self._tell(report)
+                await self._world.pod_folders.tidy()  # of what a killed daemon had only put aside
             return report
 
     def document(self) -> dict[str, object]:
@@ -147,7 +148,6 @@ class Sweep:
             elif row.kind != holdings.SANDBOX:
                 row.done = stuck.get(row.container) or await back.one(seen) or "freed"
             (measured.LEAKS_FREED if row.done == "freed" else measured.LEAKS_FAILED).add(row.kind)
-        await self._world.pod_folders.tidy()  # of what a killed daemon had only put aside
 
     def _tell(self, report: Report) -> None:
         """Log what is left, and have each pod told once of what it lacks.
