@@ -44,7 +44,7 @@ class MortalNode(Node):
         self._daemon = self._nursery.bear(path, self.log, self.points, fatal=self.fatal, from_start=self.from_start)
 
     def arm(self) -> None:
-        """Let the daemon's points count from now on, once the events of all ADDs are written."""
+        """Let the daemon's points count from now on, once each pod has been told of its ADD."""
         added = [each for each in self.sandboxes if each.result is not None]
         eventually(lambda: all(each.events() for each in added), self.log.read_text)
         assert isinstance(self._daemon, Born)

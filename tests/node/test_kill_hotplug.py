@@ -62,9 +62,9 @@ def seen(node: MortalNode, sandbox: Sandbox) -> dict[str, Any]:
 
 
 def has_it(sandbox: Sandbox) -> bool:
-    """Whether the interface is in the pod and on record, and its plugins find it whole."""
+    """Whether the interface is in the pod and on record as whole, and its plugins find it so."""
     plugged = HOT in sandbox.addresses() and "hot" in sandbox.recorded()
-    return plugged and plug(sandbox, "CHECK").status == 0
+    return plugged and b"underWay" not in sandbox.record.read_bytes() and plug(sandbox, "CHECK").status == 0
 
 
 def is_whole_or_gone(node: MortalNode, sandbox: Sandbox, without: dict[str, Any], what: str) -> None:
@@ -78,7 +78,9 @@ def is_whole_or_gone(node: MortalNode, sandbox: Sandbox, without: dict[str, Any]
 def unplugged(node: MortalNode, sandbox: Sandbox, without: dict[str, Any]) -> None:
     """The controller has it taken."""
     plug(sandbox, "DEL").succeeded()
-    eventually(lambda: seen(node, sandbox) == without, lambda: snapshot.difference(without, seen(node, sandbox)))
+    eventually(
+        lambda: same(lambda: seen(node, sandbox), without), lambda: snapshot.difference(without, seen(node, sandbox))
+    )
 
 
 def replugged(node: MortalNode, sandbox: Sandbox, without: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from plurimus.adapters import netns
 from tests.node.snapshot import run
+from tests.patience import SLOWER
 
 from .node import FaultNode, give_up, until
 
@@ -202,9 +203,9 @@ def disk_fills(node: FaultNode) -> None:
 
 def config_taken(node: FaultNode) -> None:
     """another program renames the node's CNI configuration, as some primary plugins do; ADD 5 s later"""
-    until(node.generated.exists, 10)
+    until(node.generated.exists, 30)
     taken = node.generated.rename(f"{node.generated}.taken")
-    until(node.generated.exists, 5)
+    until(node.generated.exists, 5 * SLOWER)
     pod = node.four()
     node.choose(pod)
     node.runs(pod)

@@ -19,8 +19,9 @@ class _Selector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
     waited = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        found: list[tuple[selectors.SelectorKey, int]] = super().select(None if timeout is None else 0)
-        if timeout is not None and not found:
+        found: list[tuple[selectors.SelectorKey, int]] = super().select(0)
+        if not found:
+            assert timeout is not None, "nothing would ever happen any more"
             self.waited += timeout
         return found
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+import pytest
+
 from plurimus.cni.errors import Code
 from plurimus.core import measured
 from plurimus.node.scheduler import RUN_PATIENCE
@@ -70,7 +72,7 @@ def test_what_cannot_be_begun_to_undo_it_either_is_told_and_stays_on_record_for_
         await held.reached.wait()
         began = clock()
         error = await node.refused("ADD", **sandbox("late"))
-        assert clock() - began == 2 * RUN_PATIENCE
+        assert clock() - began == pytest.approx(2 * RUN_PATIENCE)
         assert "number 1 of 1 that wait (other)" in error.msg
         (note,) = error.__notes__
         assert "number 1 of 1 that wait (delete)" in note
