@@ -10,7 +10,6 @@ Spec sections 7.2 and 9.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -103,7 +102,7 @@ async def _plan(context: Context, delegate: Delegate) -> Plan:
 
 
 async def _add(requests: Requests, context: Context, known: Plan, wanted: Plan) -> Result:
-    begun = replace(wanted, attachments=_under_way(wanted.attachments))
+    begun = replace(wanted, attachments=tuple(replace(one, under_way=True) for one in wanted.attachments))
     try:
         with step("record"):
             async with requests.locks.recording():
@@ -122,22 +121,20 @@ async def _add(requests: Requests, context: Context, known: Plan, wanted: Plan) 
 
 async def _delete(context: Context, known: Plan, wanted: Attachment) -> None:
     """Delete what was recorded; an attachment nobody recorded is deleted as the request says."""
-    same = [a for a in known.attachments if (a.config.name, a.ifname) == (wanted.config.name, wanted.ifname)]
-    going = _under_way(same)
-    if going:
-        marked = tuple(going[same.index(a)] if a in same else a for a in known.attachments)
-        known = replace(known, attachments=marked)
+
+    def is_it(one: Attachment) -> bool:
+        return (one.config.name, one.ifname) == (wanted.config.name, wanted.ifname)
+
+    if any(map(is_it, known.attachments)):
+        marked = [replace(one, under_way=True) if is_it(one) else one for one in known.attachments]
+        known = replace(known, attachments=tuple(marked))
         try:
             await context.attacher.remember(known)
         except PlurimusError as error:  # a full disk is no reason to keep what may make room
             _log.warning("that an interface is being taken cannot be recorded", error=str(error))
     with step("detach"):
-        left, errors = await context.attacher.detach(known, going or [wanted])
-    kept = tuple(a for a in known.attachments if a not in going or a in left)
+        left, errors = await context.attacher.detach(known, [*filter(is_it, known.attachments)] or [wanted])
+    kept = tuple(one for one in known.attachments if not is_it(one) or one in left)
     await context.attacher.remember(replace(known, attachments=kept))
     if errors:
         raise errors[0]
-
-
-def _under_way(attachments: Iterable[Attachment]) -> tuple[Attachment, ...]:
-    return tuple(replace(each, under_way=True) for each in attachments)
