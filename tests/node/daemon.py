@@ -195,13 +195,7 @@ class Node:
         Raises:
             ConnectionError: it ended before it answered.
         """
-        encoded = base64.b64encode(json.dumps(config).encode()).decode()
-        body = json.dumps({"env": {"CNI_PATH": str(self.bin), **env}, "config": encoded, **more}).encode()
-        head = f"POST {path} HTTP/1.0\r\nHost: node\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-        with socket.socket(socket.AF_UNIX) as channel:
-            channel.settimeout(_PATIENCE)
-            channel.connect(self._socket)
-            channel.sendall(head + body)
+        with self._asked(path, env, config, more) as channel:
             answer = b"".join(iter(lambda: channel.recv(65536), b""))
         if not answer:
             raise ConnectionError("the daemon ended without an answer")
@@ -209,6 +203,28 @@ class Node:
         status = int(head.split()[1])
         assert status in (200, 400), answer
         return Answer(int(status != 200), content)
+
+    def post_unheard(self, path: str, env: Mapping[str, str], config: Mapping[str, Any], **more: Any) -> None:
+        """One request whose answer gets lost: whoever asked goes once it is there, and does not read it."""
+        with self._asked(path, env, config, more) as channel:
+            assert channel.recv(1, socket.MSG_PEEK)
+
+    def _asked(
+        self, path: str, env: Mapping[str, str], config: Mapping[str, Any], more: Mapping[str, Any]
+    ) -> socket.socket:
+        """The connection with a request on it."""
+        encoded = base64.b64encode(json.dumps(config).encode()).decode()
+        body = json.dumps({"env": {"CNI_PATH": str(self.bin), **env}, "config": encoded, **more}).encode()
+        head = f"POST {path} HTTP/1.0\r\nHost: node\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        channel = socket.socket(socket.AF_UNIX)
+        channel.settimeout(_PATIENCE)
+        try:
+            channel.connect(self._socket)
+            channel.sendall(head + body)
+        except BaseException:
+            channel.close()
+            raise
+        return channel
 
     def links(self) -> dict[str, dict[str, Any]]:
         """The links of the host by name."""

@@ -84,10 +84,11 @@ def unplugged(node: MortalNode, sandbox: Sandbox, without: dict[str, Any]) -> No
 
 
 def replugged(node: MortalNode, sandbox: Sandbox, without: dict[str, Any]) -> None:
-    """The controller wants it again, and then no more."""
-    if not has_it(sandbox):
-        plug(sandbox, "ADD").succeeded()
+    """The controller asks again, since it got no answer, and then wants it no more."""
+    there = sandbox.links().get(HOT, {}).get("ifindex")
+    plug(sandbox, "ADD").succeeded()
     assert has_it(sandbox)
+    assert there in (None, sandbox.links()[HOT]["ifindex"])
     unplugged(node, sandbox, without)
 
 

@@ -108,6 +108,17 @@ class Chain:
         """Whether there is a result of this attachment: its ADD succeeded, and no DEL has since."""
         return await self._results.load(attachment.config.name, plan.container_id, attachment.ifname) is not None
 
+    async def answered(self, plan: Plan, attachment: Attachment) -> Result | None:
+        """What the ADD of this attachment answered, by the cache; one that cannot be read counts as none."""
+        config = attachment.config
+        entry = await self._results.load(config.name, plan.container_id, attachment.ifname)
+        if entry is None or entry.result is None:
+            return None
+        try:
+            return result.parse(entry.result, default_version=config.cni_version)
+        except PlurimusError:
+            return None
+
     async def check(self, plan: Plan, attachment: Attachment) -> None:
         """Check against the cached result; a configuration below 0.4.0 cannot be checked and passes."""
         config, env = attachment.config, self._environment("CHECK", plan, attachment)
@@ -168,12 +179,9 @@ class Chain:
 
     async def _cached(self, plan: Plan, attachment: Attachment) -> dict[str, Any] | None:
         """The cached result in the configuration's version; one that cannot be read counts as none."""
-        config = attachment.config
-        entry = await self._results.load(config.name, plan.container_id, attachment.ifname)
-        if entry is None or entry.result is None:
-            return None
+        made = await self.answered(plan, attachment)
         try:
-            return result.dump(result.parse(entry.result, default_version=config.cni_version), config.cni_version)
+            return None if made is None else result.dump(made, attachment.config.cni_version)
         except PlurimusError:
             return None
 

@@ -3,7 +3,8 @@
 The dynamic networks controller calls it with a definition's configuration.  The daemon's file is
 never laid over that (S26), and the attachment enters the sandbox's record, so the pod's DEL takes
 it along (S10).  There it is `under_way` until it is whole or gone, so that the next daemon undoes
-what one left that was killed meanwhile.  The network status is the caller's to write.
+what one left that was killed meanwhile.  The same ADD again, whose answer got lost, gets that answer
+(`node.plugged`).  The network status is the caller's to write.
 
 Spec sections 7.2 and 9.
 """
@@ -28,7 +29,7 @@ from plurimus.core.plan import Attachment, Plan
 from plurimus.core.schedule import Rank
 from plurimus.model.event import Event
 from plurimus.model.selection import NetworkSelectionElement
-from plurimus.node import limits, planning, recall
+from plurimus.node import limits, planning, plugged, recall
 from plurimus.node.attach import shielded_undo
 from plurimus.node.context import Context, Outcome, Request
 from plurimus.node.request import Requests
@@ -75,8 +76,14 @@ async def handle(requests: Requests, request: Request, attributes: InterfaceAttr
                 await _delete(context, known or replace(wanted, attachments=()), wanted.attachments[0])
                 return Outcome()
             if known is not None:  # what an earlier try left is not to be taken for what this one makes
+                await plugged.refuse_anothers(context, known)
                 known = await context.attacher.undo_under_way(known, env.ifname)
             cookie, there = await context.world.kernel.look(env.netns)
+            if known is not None:
+                made = await plugged.again(context, known, wanted, there)
+                if made is not None:
+                    return Outcome(made, version.CURRENT)
+                known = await plugged.cleared(context, known)
             context.attacher.refuse_impossible(wanted, there)
             known = known or replace(wanted, attachments=(), cookie=cookie)
             wanted = replace(wanted, cookie=known.cookie)  # the record is one, whoever writes it last
@@ -120,7 +127,10 @@ async def _add(requests: Requests, context: Context, known: Plan, wanted: Plan) 
 
 
 async def _delete(context: Context, known: Plan, wanted: Attachment) -> None:
-    """Delete what was recorded; an attachment nobody recorded is deleted as the request says."""
+    """Delete what was recorded; an attachment nobody recorded is deleted as the request says.
+
+    Unless its interface is another network's: a plugin goes by the name.
+    """
 
     def is_it(one: Attachment) -> bool:
         return (one.config.name, one.ifname) == (wanted.config.name, wanted.ifname)
@@ -132,6 +142,9 @@ async def _delete(context: Context, known: Plan, wanted: Attachment) -> None:
             await context.attacher.remember(known)
         except PlurimusError as error:  # a full disk is no reason to keep what may make room
             _log.warning("that an interface is being taken cannot be recorded", error=str(error))
+    elif any(one.ifname == wanted.ifname for one in known.attachments):
+        _log.info("the interface is another network's and stays", network=wanted.display_name, interface=wanted.ifname)
+        return
     with step("detach"):
         left, errors = await context.attacher.detach(known, [*filter(is_it, known.attachments)] or [wanted])
     kept = tuple(one for one in known.attachments if not is_it(one) or one in left)
