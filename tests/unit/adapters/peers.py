@@ -65,7 +65,8 @@ class Peers:
 async def serving(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[tuple[Peers, Pool]]:
     peers = Peers(answer)
     server = await asyncio.start_server(peers.serve, "127.0.0.1", 0, ssl=tls)
-    pool = Pool(f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}/base")
+    peers.url = f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}/base"
+    pool = Pool(peers.url)
     try:
         yield peers, pool
     finally:

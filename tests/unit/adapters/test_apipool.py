@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import trustme
@@ -222,27 +223,28 @@ async def test_another_identity_has_another_connection() -> None:
         await peers.over[0].wait()
 
 
-async def test_an_address_nobody_listens_on_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+class Two(asyncio.SelectorEventLoop):
+    """A loop on which every name is one of the hosts 127.0.0.2 and 127.0.0.1, looked for in that order."""
+
+    async def getaddrinfo(self, _: Any, port: Any, **__: Any) -> list[tuple[Any, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{host}", port)) for host in (2, 1)]
+
+
+def test_an_address_nobody_listens_on_is_passed_over() -> None:
     """A server with several addresses: the first that answers is taken, and all refusing is an error."""
-    async with serving(always) as (_, local):
-        deaf = socket.create_server(("127.0.0.1", 0))
-        nowhere = deaf.getsockname()
-        deaf.close()
-        here = ("127.0.0.1", local._port)
-        for places in ([nowhere, here], [nowhere]):
-            found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", place) for place in places]
 
-            async def resolve(*_: object, found: object = found, **__: object) -> object:
-                return found
-
-            monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
-            pool = Pool(f"http://server.test:{local._port}")
-            if here in places:
-                assert await ask(pool) == b"ok"
-            else:
-                with pytest.raises(ConnectionRefusedError):
-                    await ask(pool)
+    async def asked() -> None:
+        async with serving(always) as (peers, _):
+            pool = Pool(peers.url.replace("127.0.0.1", "server.test"))
+            assert await ask(pool) == b"ok"
             await pool.close()
+        with socket.socket() as deaf:
+            deaf.bind(("127.0.0.1", 0))
+            with pytest.raises(ConnectionRefusedError):
+                await ask(Pool(f"http://server.test:{deaf.getsockname()[1]}"))
+
+    with asyncio.Runner(loop_factory=Two) as runner:
+        runner.run(asked())
 
 
 async def test_an_address_by_itself_waits_for_no_look_up() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,10 +12,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from plurimus.cni.errors import AttachmentError, ClusterError, PlurimusError
-from plurimus.drivers.whereabouts import pool as whereaboutspool
+from plurimus.cni.errors import AttachmentError, ClusterError
 from plurimus.model.ippool import Allocation, Pool, Reservation
 
+from .. import jumping
 from .pools import Node, Shelf, plain
 
 POOL = "10.0.0.0-24"
@@ -32,8 +31,7 @@ async def test_many_nodes_that_start_with_no_pool_get_different_addresses(tmp_pa
     assert shelf.held(POOL) == shelf.reserved() == {}
 
 
-async def test_a_pool_that_is_overtaken_for_ever_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whereaboutspool, "PATIENCE", 0.2)
+def test_a_pool_that_is_overtaken_for_ever_is_given_up(tmp_path: Path) -> None:
     shelf, number = Shelf(), 0
 
     def steal(request: str) -> None:
@@ -47,9 +45,9 @@ async def test_a_pool_that_is_overtaken_for_ever_is_given_up(tmp_path: Path, mon
 
     shelf.before = steal
     with pytest.raises(
-        ClusterError, match=r"IPPool kube-system/10.0.0.0-24: others were first for .*test of"
+        ClusterError, match=r"IPPool kube-system/10.0.0.0-24: others were first for 60 s: the test of"
     ) as raised:
-        await Node(shelf, tmp_path).add("a")
+        jumping.run(Node(shelf, tmp_path).add("a"))
     assert raised.value.code == 11
     assert number > 1
 
@@ -115,18 +113,6 @@ FAULTS = st.sets(
 )
 
 
-class AtOnce(asyncio.SelectorEventLoop):
-    """What is for a thread is done at once: Hypothesis wants the same order of events each time."""
-
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
-        done = self.create_future()
-        try:
-            done.set_result(func(*args))
-        except PlurimusError as error:
-            done.set_exception(error)
-        return done
-
-
 class Pools(RuleBasedStateMachine):
     """Three nodes add and delete, all at the same time, over a store that fails now and then."""
 
@@ -135,7 +121,7 @@ class Pools(RuleBasedStateMachine):
         self.folder = TemporaryDirectory()
         self.shelf = Shelf()
         self.nodes = [Node(self.shelf, Path(self.folder.name), f"node-{n}") for n in range(3)]
-        self.runner = asyncio.Runner(loop_factory=AtOnce)
+        self.runner = asyncio.Runner(loop_factory=jumping.Loop)
         self.alive: dict[Attachment, list[str]] = {}
         self.owed: set[Attachment] = set()
 

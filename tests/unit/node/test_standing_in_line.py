@@ -11,7 +11,7 @@ from plurimus.cni.errors import Code
 from plurimus.core import measured
 from plurimus.node.scheduler import RUN_PATIENCE
 
-from . import jumping
+from .. import jumping
 from .world import Node
 
 
