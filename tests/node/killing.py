@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ _LONG_AGO = 3600.0
 """Seconds since which what a killed process was writing has been there, once the next one starts."""
 _BEHIND = 1.0 * SLOWER
 """Seconds in which a daemon gets to what it does behind an answer."""
+_SURE = 0.75
+"""The part of a request's points that it passes each time."""
 
 
 class MortalNode(Node):
@@ -145,7 +147,7 @@ WAYS: Mapping[str, Callable[..., None]] = {
 
 @dataclass
 class Tally:
-    """The points there were, and at how many of those that were chosen a daemon really was killed."""
+    """The points there were, and at which of those that were chosen no daemon was killed."""
 
     what: str
     names: list[str]
@@ -153,22 +155,26 @@ class Tally:
     kinds: set[str]
     """What these names begin with, at least once each."""
     chosen: int = 0
-    hit: int = 0
+    missed: list[int] = field(default_factory=list)
 
     def count(self, at: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
         """Go through the points that were chosen."""
         passed = [name.partition(" ")[2] for name in self.names]
         lost = [kind for kind in self.kinds if not any(name.startswith(kind) for name in passed)]
         assert not lost, f"{self.what} passes no point of the kinds {lost}, only {self.names}"
-        for each in at:
+        for number, way in at:
             self.chosen += 1
-            yield each
-        print(f"\n{self.what}: {len(self.names)} points, {self.chosen} chosen, killed at {self.hit}")
-        # threads take turns differently, and what plugins need is written down when more is seen: points more or less
-        assert self.hit >= self.chosen * 0.5, f"{self.what}: killed at {self.hit} of {self.chosen} points"
+            self.missed.append(number)
+            yield number, way
+        said = f"{self.what}: {len(self.names)} points, {self.chosen} chosen, killed at all but {self.missed}"
+        print(f"\n{said}")
+        # how often one waits for a lock, and whether events and what plugins need are written so soon, differs by a few
+        # points: without them the last ones are not reached, all others are
+        assert all(at > len(self.names) * _SURE for at in self.missed), said
 
     def kills(self, node: MortalNode) -> bool:
         """Whether the daemon was killed at the chosen point."""
         died = node.dies()
-        self.hit += died
+        if died:
+            self.missed.pop()
         return died
