@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
+
+
+def encoded(document: Any) -> str:
+    """In base64, as records and bodies of requests have configurations."""
+    return base64.b64encode(json.dumps(document).encode()).decode()
+
 
 POD_ARGS = "IgnoreUnknown=1;K8S_POD_NAMESPACE=ns;K8S_POD_NAME=pod;K8S_POD_UID=uid-1;K8S_POD_INFRA_CONTAINER_ID=cid1"
 ENVIRONMENT = {
@@ -94,15 +101,76 @@ CACHED: list[Any] = [
      "result": RESULTS[0]},
 ]  # fmt: skip
 MULTUS_RECORD: list[Any] = [
-    [{"Conf": MACVLAN, "ConfList": {}, "Name": "net", "IfnameRequest": "net1", "MasterPlugin": True, "ResourceName": "",
-      "DeviceID": "", "ConfListPlugin": False, "Bytes": "e30="}],
+    [
+        {
+            "Conf": {},
+            "ConfList": {"cniVersion": "1.1.0", "name": "net", "plugins": [{"type": "bridge"}]},
+            "Name": "net",
+            "Bytes": encoded(LISTS[1]),
+        },
+        {
+            "Conf": MACVLAN,
+            "ConfList": {},
+            "Name": "ns/net",
+            "ifnameRequest": "net1",
+            "macRequest": "02:00:00:00:00:01",
+            "infinibandGUIDRequest": "02:00:00:00:00:00:00:01",
+            "ipRequest": ["10.0.0.2/24"],
+            "default-route": ["10.0.0.1"],
+            "deviceID": "0000:18:02.1",
+            "resourceName": "example.com/vf",
+            "Bytes": encoded(MACVLAN),
+        },
+    ],
+    [
+        {
+            "Conf": {},
+            "Name": "net",
+            "Bytes": "e30=",
+            "CNINetworkConfigList": {
+                "Name": "net",
+                "CNIVersion": "1.0.0",
+                "DisableCheck": True,
+                "Plugins": [{"Bytes": encoded(MACVLAN)}],
+            },
+        }
+    ],
+]
+RECORD: list[Any] = [
+    [{**element, "plurimus": {
+        "format": 1, "netns": "/run/netns/x", "pod": {"namespace": "ns", "name": "pod", "uid": "uid-1"},
+        "ifname": f"net{at}", "args": [["K8S_POD_NAME", "pod"]], "capabilityArgs": {"mac": "02:00:00:00:00:01"},
+        "isDefault": at == 0, "cookie": "4026532257", "underWay": at == 1}}
+     for at, element in enumerate(MULTUS_RECORD[0])],
 ]  # fmt: skip
+NEEDS: list[Any] = [{"version": 1, "bytes": {"bridge": 8 * 2**20, "macvlan": 2**20}}]
+STATIC: list[Any] = [
+    {**MACVLAN, "ipam": {"type": "static", "addresses": [{"address": "10.0.0.2/24", "gateway": "10.0.0.1"}],
+                         "routes": [{"dst": "0.0.0.0/0", "gw": "10.0.0.1"}], "dns": {"nameservers": ["10.0.0.1"]}}},
+    {**MACVLAN, "ipam": {"type": "static"}, "runtimeConfig": {"ips": ["10.0.0.7/24", "fd00::7/64"]},
+     "args": {"cni": {"ips": ["10.0.0.8/24"]}}},
+]  # fmt: skip
+BRIDGE: list[Any] = [
+    {
+        "name": "n",
+        "type": "bridge",
+        "bridge": "b0",
+        "vlanTrunk": [{"minID": 1, "maxID": 5}, {"id": 7}],
+        "mtu": 1400,
+        "isGateway": True,
+        "ipMasq": True,
+        "ipMasqBackend": "nftables",
+        "ipam": {"type": "static"},
+        "dns": {"nameservers": ["10.0.0.1"]},
+        "args": {"cni": {"mac": "02:00:00:00:00:01"}},
+        "runtimeConfig": {"mac": "02:00:00:00:00:02"},
+    },
+]
 SRIOV: list[Any] = [
     {"IPAM": {"type": "host-local"}, "deviceID": "0000:18:02.1", "Master": "eth0", "VFID": 1, "ContIFNames": "net1",
      "OrigVfState": {"HostIFName": "eth5", "SpoofChk": True, "Trust": False, "AdminMAC": "02:00:00:00:00:01", "Vlan": 1,
                      "VlanQoS": 0, "VlanProto": 33024, "MinTxRate": 0, "MaxTxRate": 0, "LinkState": 0, "MTU": 1500}},
 ]  # fmt: skip
-ALLOCATIONS: list[Any] = [{"10": {"id": "cid1", "podref": "ns/pod", "ifname": "net1"}}]
 PROGRAM = [b"PATH=/bin\n/usr/bin/python3\n-m\nplurimus\n"]
 RESOLV = [b"nameserver 10.0.0.1\nsearch a b\noptions ndots:5\ndomain x\n# c\n"]
 PATTERNS = [rb"^net\.ipv4\..*$", rb"(?i:a|b)+[^\d\pL]{2,5}\x{41}\b(?P<n>x)", b"(a*)*b", rb"[[:alpha:]-z]\Qa.b\E"]

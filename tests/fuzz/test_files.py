@@ -58,7 +58,12 @@ def spool(folder: Path) -> None:
 
 def confdir(folder: Path) -> None:
     ConfDirectories().find(str(folder), "net", list_version="1.0.0")
-    ConfDirectories().load(str(folder / "10.conflist"))
+    ConfDirectories().load(str(folder))
+
+
+def chain(folder: Path) -> None:
+    written(folder / "10.conflist", b'{"name": "net", "cniVersion": "1.0.0"}')
+    confdir(folder)
 
 
 def leases(folder: Path) -> None:
@@ -104,7 +109,7 @@ TARGETS: dict[str, tuple[str, st.SearchStrategy[bytes], Use]] = {
     "claim of the spool": (".claimed", blobs([b"5.0\n", b""]), spool),
     "configuration": ("10.conf", texts(corpus.CONFIGURATIONS), confdir),
     "list": ("10.conflist", texts(corpus.CONFIGURATIONS), confdir),
-    "plugin of a list": ("net/10.conf", texts(corpus.SINGLE), confdir),
+    "plugin of a list": ("net/10.conf", texts(corpus.SINGLE), chain),
     "lease": ("net/10.0.0.2", blobs([b"cid1\r\neth0", b"cid1"]), leases),
     "last lease": ("net/last_reserved_ip.0", blobs([b"10.0.0.3"]), leases),
     "kubeconfig": ("kubeconfig", texts(corpus.KUBECONFIG), lambda folder: kubeconfig.load(folder / "kubeconfig")),
@@ -118,7 +123,7 @@ TARGETS: dict[str, tuple[str, st.SearchStrategy[bytes], Use]] = {
     "whereabouts' kubeconfig": ("etc/cni/k", texts(corpus.KUBECONFIG),
                                 lambda folder: whereaboutsfiles.namespace(folder, "/etc/cni/k")),
     "name of the node": ("etc/cni/net.d/whereabouts.d/nodename", blobs([b"node-1\n"]),
-                         lambda folder: whereaboutsfiles.node_name(folder)),
+                         lambda folder: whereaboutsfiles.node_name(folder, "/etc/cni/net.d/whereabouts.d")),
 }  # fmt: skip
 
 
@@ -126,20 +131,24 @@ TARGETS: dict[str, tuple[str, st.SearchStrategy[bytes], Use]] = {
 def test_any_file_is_read_or_its_error_is_one_of_ours_without_what_is_in_it(name: str, tmp_path: Path) -> None:
     place, contents, use = TARGETS[name]
     loop = asyncio.new_event_loop()
+    read = 0
 
     def check(content: bytes) -> None:
+        nonlocal read
         written(tmp_path / place, content)
         said = ""
         try:
             used = use(tmp_path)
             if isinstance(used, Awaitable):
                 loop.run_until_complete(used)
+            read += 1
         except PlurimusError as error:
             said = f"{error} {error.details} {getattr(error, '__notes__', '')}"
         assert SECRET not in said
 
     try:
         assert hammer(SECONDS / len(TARGETS), contents, check) >= 1
+        assert read, "not even what it starts from could be read"
     finally:
         loop.close()
 

@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 from plurimus.adapters import checkpoint, yamltexts
 from plurimus.cni import args, cache, conf, errors, gojson, goregexp, macs, result, version
 from plurimus.cni.errors import PlurimusError
-from plurimus.core import config, hostlocal, hostpaths, netconf, program, record, whereaboutskeys
+from plurimus.core import (
+    config,
+    hostlocal,
+    hostpaths,
+    needs,
+    netconf,
+    program,
+    record,
+    static,
+    tracecontext,
+    whereaboutskeys,
+)
+from plurimus.drivers.bridge import conf as bridge
 from plurimus.drivers.call import Call
 from plurimus.drivers.hostdevice import conf as hostdevice
 from plurimus.drivers.sriov import conf as sriovconf
@@ -78,6 +90,14 @@ def called(read: Callable[[Call], object]) -> Callable[[Any], None]:
         read(Call("ADD", "cid1", "/run/netns/x", "net1", conf=gojson.fold(document, ("name",))))
 
     return check
+
+
+def fixed(call: Call) -> None:
+    static.made(call.settings(static.Conf), (("IP", "10.0.0.9/24"),), "1.0.0")
+
+
+def traced(data: bytes) -> None:
+    tracecontext.read({"TRACEPARENT": data.decode("latin-1"), "TRACESTATE": "a=b"})
 
 
 def environment(env: dict[str, Any]) -> None:
@@ -146,13 +166,17 @@ TARGETS: dict[str, Target] = {
     "body of a request": (texts([{"env": corpus.ENVIRONMENT, "config": "e30=", "interfaceAttributes": {"ips": ["a"]}}]),
                           message.decode, ours),
     "cached result": (texts(corpus.CACHED), cache.decode, (ValueError,)),
+    "record": (texts(corpus.RECORD), plan, (ValueError,)),
     "record of Multus": (texts(corpus.MULTUS_RECORD), plan, (ValueError,)),
+    "what plugins need": (texts(corpus.NEEDS), needs.decode, (ValueError,)),
     "device information": (texts(corpus.DEVICE_INFO), deviceinfo.parse, (ValueError,)),
     "checkpoint of kubelet": (texts(corpus.CHECKPOINT), checkpointed, (ValueError,)),
     "file of sriov-cni": (texts(corpus.SRIOV), lambda text: saved.decode(text, "net1"), (ValueError,)),
     "host-local": (objects(corpus.SINGLE[:1]), leases,
                    (PlurimusError, ValueError)),
     "whereabouts": (objects(corpus.SINGLE[1:2]), whereaboutskeys.own, ours),
+    "static": (objects(corpus.STATIC), called(fixed), ours),
+    "bridge": (objects(corpus.BRIDGE), called(bridge.read), ours),
     "tuning": (objects([{"name": "n", **corpus.LISTS[0]["plugins"][1]}, corpus.SINGLE[2]]), called(tuning.read), ours),
     "sriov": (objects([{"name": "n", "deviceID": "0000:18:02.1", "vlan": 5, "vlanQoS": 1, "mac": "02:00:00:00:00:01",
                           "min_tx_rate": 1, "spoofchk": "on"}]),
@@ -169,6 +193,7 @@ TARGETS: dict[str, Target] = {
                              (ValueError,)),
     "YAML": (blobs([b"a: {b: [1, 2]}\n---\nc: &x d\ne: *x\n"]),
              lambda data: yamltexts.documents(data.decode("latin-1")), (ValueError,)),
+    "trace": (blobs([b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"]), traced, ()),
     "netlink": (blobs(NETLINK), kernel, ()),
     "frames": (blobs([bytes(42), bytes(14) + b"\x86\xdd" + bytes(60)]), frames, ()),
     "kubelet's answers": (blobs(PROTOBUF), kubelet, ()),
@@ -179,10 +204,15 @@ TARGETS: dict[str, Target] = {
 def test_any_input_is_a_value_or_the_documented_error(name: str) -> None:
     inputs, parse, documented = TARGETS[name]
 
+    read = 0
+
     def check(value: Any) -> None:
+        nonlocal read
         try:
             parse(value)
         except documented:
             return
+        read += 1
 
     assert hammer(SECONDS / len(TARGETS), inputs, check) >= 1
+    assert read, "not even what it starts from could be read"
