@@ -102,10 +102,15 @@ def parse(stdin: Mapping[str, Any], *, overlay: Mapping[str, Any] | None = None)
     """Read the plugin configuration `stdin` with the daemon's file laid over it.
 
     Raises:
-        ConfigError: a key has the wrong type (the text has its path).
+        ConfigError: a key has the wrong type (the text has its path), or a value no name of a file or network can have.
     """
     known = keys.names(NetConf)
-    merged = {**gojson.fold(stdin, known), **gojson.fold(overlay or {}, known)}
+    sources = (gojson.fold(stdin, known), gojson.fold(overlay or {}, known))
+    for source in sources:  # what is laid over is used as well: the shim spools where the runtime's `cniDir` says
+        for key, value in source.items():
+            if isinstance(value, str) and "\0" in value:
+                raise ConfigError(f"error loading netconf: {key!r} has a NUL character")
+    merged = {**sources[0], **sources[1]}
     try:
         netconf = gojson.convert(merged, NetConf)
     except ValueError as error:

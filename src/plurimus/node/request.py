@@ -105,10 +105,20 @@ class Requests:
         return Context(env, stdin, merged, self._world, chain, attacher)
 
     async def cni_dir_of(self, container_id: str) -> str | None:
-        """The `cniDir` with the sandbox's record; None where none has it."""
+        """The `cniDir` with the sandbox's record; None where none has it.
+
+        Raises:
+            PlurimusError: one cannot be read, and no other has it.
+        """
+        unread: PlurimusError | None = None
         for folder in sorted(self.cni_dirs):
-            if await self._world.records(folder).load(container_id) is not None:
-                return folder
+            try:
+                if await self._world.records(folder).load(container_id) is not None:
+                    return folder
+            except PlurimusError as error:
+                unread = error
+        if unread is not None:
+            raise unread
         return None
 
     async def _dispatch(self, context: Context, request: Request) -> Outcome:

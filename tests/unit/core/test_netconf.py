@@ -197,6 +197,19 @@ def test_malformed_valid_attachments_are_refused(stdin: dict[str, Any]) -> None:
         netconf.valid_attachments(stdin)
 
 
+@pytest.mark.parametrize("overlay", [{}, {"cniDir": "/daemon"}])
+@pytest.mark.parametrize("spelling", ["cniDir", "CNIDir"])
+def test_no_path_has_a_nul_even_where_the_daemons_file_has_another(spelling: str, overlay: dict[str, Any]) -> None:
+    """The shim spools where the runtime's says, and the daemon looks there for as long as it runs."""
+    with pytest.raises(ConfigError, match="'cniDir' has a NUL character"):
+        netconf.parse({spelling: "/var/lib/\0"}, overlay=overlay)
+
+
+def test_the_daemons_file_has_no_nul_either() -> None:
+    with pytest.raises(ConfigError, match="'binDir' has a NUL character"):
+        netconf.parse({"binDir": "/opt/cni/bin"}, overlay={"binDir": "\0"})
+
+
 def test_numbers_keep_their_value() -> None:
     """Spec section 0, rule 3: integers beyond 2^53 are exact."""
     big = 2**53 + 1

@@ -12,7 +12,7 @@ from plurimus.node import hotplug
 from plurimus.node.context import Outcome, Request
 from plurimus.node.message import InterfaceAttributes
 
-from .world import Node
+from .world import CONTAINER, Node
 
 NET9: dict[str, Any] = {"cniVersion": "1.0.0", "name": "nine", "type": "nine"}
 
@@ -81,6 +81,18 @@ async def test_it_is_recorded_where_the_runtime_keeps_its_sandboxes(config: dict
     await node.delete()
     assert node.plugins.made("DEL") == ["DEL nine net9", "DEL bridge eth0"]
     assert node.left() == []
+
+
+async def test_a_folder_of_other_requests_that_cannot_be_read_is_in_nobodys_way() -> None:
+    """One request with a wrong `cniDir` is enough, and the daemon knows of it from then on."""
+    node = await running()
+    node.requests.cni_dirs.add("/broken")
+    node.stores["/broken"][0].unreadable.add(CONTAINER)
+    await call(node, "ADD")
+    assert node.recorded() == ["eth0", "net1", "net9"]
+    node.records.files.clear()
+    with pytest.raises(AttachmentError, match="cannot read cid1"):
+        await call(node, "ADD", ifname="net8")
 
 
 async def test_it_is_recorded_before_its_plugin_runs() -> None:
