@@ -124,9 +124,8 @@ class PromisedNode(MortalNode):
 
     def held(self) -> dict[str, Any]:
         """What is taken on this node, by whom: addresses, ports of the bridge, files."""
-        taken = [path for path in sorted(self.ipam.rglob("*"))
-                 if path.is_file() and not path.name.startswith(("last_reserved_ip.", "lock"))]  # fmt: skip
-        leases = {path.name: path.read_bytes().decode().replace("\r\n", " ") for path in taken}
+        found = snapshot.files(self.ipam)
+        leases = {Path(name).name: content.replace("\n", " ") for name, content in found.items()}
         ports = [link["ifname"] for link in snapshot.ip_json("link", "show", "type", "veth")]
         return {"leases": leases, "ports": len(ports), "files": sorted(snapshot.files(self.state))}
 

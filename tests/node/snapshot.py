@@ -5,6 +5,7 @@ Kernel state of the host and of namespaces, the firewall, host-local's addresses
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import subprocess
@@ -66,11 +67,12 @@ def firewall() -> list[str]:
 
 def files(folder: Path) -> dict[str, str]:
     """The files below `folder` with their contents; what host-local leaves on purpose is left out."""
-    return {
-        str(path.relative_to(folder)): path.read_text(errors="replace")
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(_LEFT_BY_DESIGN)
-    }
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.name.startswith(_LEFT_BY_DESIGN):
+            with contextlib.suppress(FileNotFoundError):  # a sweep may take it meanwhile
+                found[str(path.relative_to(folder))] = path.read_text(errors="replace")
+    return found
 
 
 def take(namespaces: Iterable[str], folders: Iterable[Path]) -> dict[str, Any]:
