@@ -97,7 +97,7 @@ def _gids(port: Path) -> list[Gid]:
             continue
         if gid != _EMPTY:
             kind, netdev = (_text(port / "gid_attrs" / what / str(index)) for what in ("types", "ndevs"))
-            found.append(Gid(index, gid.exploded, kind, netdev))
+            found.append(Gid(index, gid.packed.hex(":", 2), kind, netdev))
     return found
 
 
