@@ -1,24 +1,38 @@
-"""What the metrics say of requests to the API server: verb, resource, and how the answer began.
+"""What is noted of requests to the API server: verb, resource, how the answer began, and whether there is any.
 
 Kubernetes: "API Concepts", "Resource URIs".
 """
 
 from __future__ import annotations
 
+import asyncio
 from time import perf_counter
 from types import TracebackType
 from typing import Self
 
 from plurimus.core import measured
 
+_TOO_MANY_REQUESTS = 429
+
+
+def answering() -> asyncio.Event:
+    """What says whether a server answers, of one that has not been asked yet: it is taken to."""
+    event = asyncio.Event()
+    event.set()
+    return event
+
 
 class Asked:
-    """One try of a request, for the block, which says the `status` of the answer."""
+    """One try of a request, for the block, which says the `status` of the answer.
 
-    __slots__ = ("_path", "_since", "_verb", "status")
+    `answers` is set behind it where there is one, and cleared where there is none, or only that of a server that is
+    broken or starts (5xx); one that has too much to do leaves it.
+    """
 
-    def __init__(self, verb: str, path: str) -> None:
-        self._verb, self._path = verb, path
+    __slots__ = ("_answers", "_path", "_since", "_verb", "status")
+
+    def __init__(self, verb: str, path: str, answers: asyncio.Event) -> None:
+        self._verb, self._path, self._answers = verb, path, answers
         self.status = 0
 
     def __enter__(self) -> Self:
@@ -26,6 +40,11 @@ class Asked:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if 0 < self.status < 500:
+            if self.status != _TOO_MANY_REQUESTS:
+                self._answers.set()
+        else:
+            self._answers.clear()
         status = f"{self.status // 100}xx" if self.status else "none"
         measured.API_REQUESTS.observe(perf_counter() - self._since, self._verb, resource(self._path), status)
 

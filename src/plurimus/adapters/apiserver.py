@@ -23,7 +23,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
-from plurimus.adapters.apiaccount import Asked
+from plurimus.adapters.apiaccount import Asked, answering
 from plurimus.adapters.credentials import Credentials
 from plurimus.adapters.kubeconfig import Access
 from plurimus.cni.errors import ClusterError
@@ -90,7 +90,6 @@ class _Status(msgspec.Struct, frozen=True):
 
     message: str = ""
     reason: str = ""
-    code: int = 0
 
 
 class ApiServer:
@@ -99,6 +98,7 @@ class ApiServer:
     def __init__(self, access: Access, *, timeout: float) -> None:
         self.server = access.server
         self.timeout = timeout
+        self.answers = answering()  # cleared while it is away
         self._credentials = Credentials(access)
         self._server_name = access.server_name
         self._pool: Pool | None = None
@@ -165,7 +165,7 @@ class ApiServer:
             async with asyncio.timeout(self.timeout):
                 identity = await self._identity()
                 try:
-                    with Asked("WATCH", path) as asked:
+                    with Asked("WATCH", path, self.answers) as asked:
                         connection, head = await pool.begin("GET", self._target(path, params), identity)
                         asked.status = head.status
                     if head.status == 200:
@@ -216,17 +216,16 @@ class ApiServer:
             if content_type:
                 identity.headers["Content-Type"] = content_type
             try:
-                with Asked(method, path) as asked:
+                with Asked(method, path, self.answers) as asked:
                     answer = await self._send(method, path, params, data, identity)
                     asked.status = answer.status
             except (OSError, ValueError) as error:
                 raise ClusterError(f"{what}: {self.server}: {_words(error)}") from error
             if answer.status < 300:
                 return answer.body
-            if answer.status == 401 and attempt == 1:
-                self._credentials.forget()
-                continue
-            break
+            if answer.status != 401 or attempt == 2:
+                break
+            self._credentials.forget()
         raise _refusal(what, answer)
 
     async def _send(

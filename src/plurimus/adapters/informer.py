@@ -2,7 +2,9 @@
 
 List, then watch from the list's version on; a watch that ends is taken up where it ended.  When the server no
 longer knows that version (410), everything is listed anew.  What fails or ends at once is tried again, ever more
-seldom.  An object that cannot be read is left out, and does not keep the others from being followed.
+seldom.  While the server does not answer anybody the pauses stay at a few seconds, and any answer ends them: it costs
+a server that is away nothing, and one that is back sees the nodes spread over those seconds.  An object that cannot be
+read is left out, and does not keep the others from being followed.
 
 Kubernetes: "API Concepts", efficient detection of changes; spec section 7.7.
 """
@@ -10,6 +12,7 @@ Kubernetes: "API Concepts", efficient detection of changes; spec section 7.7.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Mapping
 from typing import Generic, Protocol, TypeVar
@@ -23,6 +26,10 @@ from plurimus.cni.errors import ClusterError, PlurimusError
 _PAGE = "500"
 _WATCH_SECONDS = 300
 _FIRST_PAUSE, _MOST_PAUSE = 0.2, 30.0
+_MOST_AWAY = 4.0
+"""The longest pause while the server does not answer; half of it and one and a half times it, as all pauses."""
+_SOON = 1.0
+"""The pause, likewise, that an answer to somebody else does not shorten; and the first once it answers again."""
 _SOUND = 10.0
 """Seconds after which a watch counts as one that works."""
 _KNOWN = (401, 403, 429, 500, 502, 503, 504)
@@ -103,6 +110,7 @@ class Informer(Generic[Object, T]):
         self._held: dict[Key, T] = {}
         self._version = ""
         self._pause = _FIRST_PAUSE
+        self._told = ""
         self.synced = asyncio.Event()
         self.changed = asyncio.Event()
 
@@ -114,10 +122,23 @@ class Informer(Generic[Object, T]):
 
     async def run(self) -> None:
         """Keep the copy current, for ever, whatever happens."""
+        away = False
         while True:
             asked = await self._round()
-            await asyncio.sleep(max(asked, self._pause * random.uniform(0.5, 1.5)))
-            self._pause = min(2 * self._pause, _MOST_PAUSE)
+            was_away, away = away, not self._api.answers.is_set()
+            self._pause = min(self._pause, _MOST_AWAY if away else _SOON if was_away else _MOST_PAUSE)
+            await self._rest(asked, away=away)
+            self._pause *= 2
+
+    async def _rest(self, asked: float, *, away: bool) -> None:
+        """For `asked` seconds, and for the pause that is due unless the server is `away` and answers again."""
+        pause = max(asked, self._pause * random.uniform(0.5, 1.5))
+        soonest = max(asked, min(pause, _SOON * random.uniform(0.5, 1.5))) if away else pause
+        await asyncio.sleep(soonest)
+        if away:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause - soonest):
+                    await self._api.answers.wait()
 
     async def _round(self) -> float:
         """One watch to its end, behind a list where there is no version; for how long the server wants to rest."""
@@ -129,12 +150,18 @@ class Informer(Generic[Object, T]):
             self._version = ""
             _log.info("the copy of the cluster is made anew", path=self._path, cause=str(error))
         except PlurimusError as error:
-            _log.warning("the copy of the cluster is not current", path=self._path, error=str(error))
+            self._tell(str(error))
             return error.retry_after if isinstance(error, ApiError) else 0.0
         except Exception:  # noqa: BLE001 - a copy that nobody keeps current would be believed for ever
             self._version = ""
             _log.exception("the copy of the cluster is made anew, for a reason nobody foresaw", path=self._path)
         return 0.0
+
+    def _tell(self, why: str) -> None:
+        """Why the copy is not current, once until it is again or the reason is another."""
+        log = _log.debug if why == self._told else _log.warning
+        log("the copy of the cluster is not current", path=self._path, error=why)
+        self._told = why
 
     async def _list(self) -> None:
         held: dict[Key, T] = {}
@@ -161,7 +188,7 @@ class Informer(Generic[Object, T]):
         loop = asyncio.get_running_loop()
         try:
             async with self._api.watch(self._path, params, seconds=seconds) as lines:
-                began = loop.time()
+                began, self._told = loop.time(), ""
                 try:
                     async for line in lines:
                         self._take(line)
