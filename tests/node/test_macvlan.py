@@ -139,7 +139,7 @@ def test_what_cannot_be_is_refused_before_anything_is_done(wanted: dict[str, Any
 
 
 def test_a_pod_that_asks_for_a_mac_that_is_none_is_told_so() -> None:
-    with pytest.raises(RequestError, match="MAC 'zz' is none"):
+    with pytest.raises(RequestError, match="the MAC that is asked for is none"):
         add(runtimeConfig={"mac": "zz"})
 
 

@@ -142,7 +142,7 @@ def test_what_goes_well_tells_none_either(node: Node, collector: Collector) -> N
 
 
 @pytest.mark.parametrize("pair", ["TOKEN={}", "TOKEN={}==", "TOKEN{}", "={}", "TOKEN={};TOKEN", "IgnoreUnknown={}",
-                                  "IgnoreUnknown=1;IP={}", "IgnoreUnknown=1;GATEWAY={}"])  # fmt: skip
+                                  *(f"IgnoreUnknown=1;{key}={{}}" for key in ("IP", "GATEWAY", "MAC"))])  # fmt: skip
 def test_no_value_of_cni_args_is_told(node: Node, collector: Collector, pair: str) -> None:
     """Also where it is none, as what ends in padding: a runtime may pass on what somebody else wrote."""
     node.network("static", {"cniVersion": "1.0.0", "type": "macvlan", "master": "rail0", "ipam": {"type": "static"}})

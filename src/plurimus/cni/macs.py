@@ -8,14 +8,19 @@ _OCTETS = (6, 8, 20)
 _FORM = re.compile(r"[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2})*|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4})+")
 
 
-def packed(text: str) -> bytes:
+def packed(text: str, called: str = "the MAC") -> bytes:
     """The octets.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is none; then it may be a secret, so it is told only where it is `called` by itself.
     """
     if _FORM.fullmatch(text):
         octets = bytes.fromhex(re.sub(r"[:.-]", "", text))
         if len(octets) in _OCTETS:
             return octets
-    raise ValueError(f"MAC {text!r} is none; expected six octets, as 02:00:00:00:00:01")
+    raise ValueError(f"{called} is none; expected six octets, as 02:00:00:00:00:01")
+
+
+def called(text: str, own: str) -> str:
+    """What an error calls a MAC: by itself where it is the configuration's `own`.  One of CNI_ARGS may be anything."""
+    return f"MAC {text!r}" if text == own else "the MAC that is asked for"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ from plurimus.core import ranges
 from plurimus.core.ranges import Range
 from plurimus.core.whereaboutskeys import Ipam, OneRange, subject
 from plurimus.model.ippool import Address, Network
+
+T = TypeVar("T")
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", re.ASCII)
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
@@ -212,9 +214,13 @@ def _route(route: Route) -> Route:
 
 
 def _asked(pairs: Mapping[str, str], others: list[IPConfig]) -> list[IPConfig]:
-    """The addresses of IP, each with the one of GATEWAY that is in its network; `others` get theirs, too."""
-    asked = [_static(text.strip(), "") for text in pairs.get("IP", "").split(",") if text.strip()]
-    gateways = [ranges.address(text.strip()) for text in pairs.get("GATEWAY", "").split(",") if text.strip()]
+    """The addresses of IP, each with the one of GATEWAY that is in its network; `others` get theirs, too.
+
+    Raises:
+        ValueError: one is none; what it is instead may be a secret.
+    """
+    asked = _each(pairs, "IP", lambda text: _static(text, ""), "an address with the length of its prefix")
+    gateways = _each(pairs, "GATEWAY", ranges.address, "an address")
     everyone = [*others, *asked]
     for at, each in enumerate(everyone):
         network = ipaddress.ip_interface(each.address).network
@@ -223,6 +229,13 @@ def _asked(pairs: Mapping[str, str], others: list[IPConfig]) -> list[IPConfig]:
                 everyone[at] = msgspec.structs.replace(each, gateway=str(gateway))
     others[:] = everyone[: len(others)]
     return everyone[len(others) :]
+
+
+def _each(pairs: Mapping[str, str], key: str, read: Callable[[str], T], expected: str) -> list[T]:
+    try:
+        return [read(text.strip()) for text in pairs.get(key, "").split(",") if text.strip()]
+    except ValueError as error:
+        raise ValueError(f"{key}: expected {expected}") from error
 
 
 def _check_number(about: str, cni_version: str, addresses: list[IPConfig]) -> None:

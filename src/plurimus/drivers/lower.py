@@ -160,7 +160,7 @@ def asked_mac(call: Call, text: str, *, own: str) -> bytes:
         return b""
     error = ConfigError if text == own else RequestError
     try:
-        packed = macs.packed(text)
+        packed = macs.packed(text, macs.called(text, own))
     except ValueError as reason:
         raise error(f"network {call.network!r}: {reason}") from reason
     if len(packed) != _OCTETS or packed[0] & 1 or not any(packed):

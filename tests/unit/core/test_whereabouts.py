@@ -179,9 +179,17 @@ def test_addresses_may_be_asked_for() -> None:
     )
 
 
-@pytest.mark.parametrize("args", [("IP", "10.0.0.5"), ("GATEWAY", "ten")])
-def test_bad_arguments_are_the_requests_fault(args: tuple[str, str]) -> None:
-    refused(RequestError, "CNI_ARGS: ", {"addresses": [{"address": "10.0.0.5/24"}]}, args)
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("IP", "10.0.0.5", "an address with the length of its prefix"),
+        ("IP", "10.0.0.6/24,ten", "an address with the length of its prefix"),
+        ("GATEWAY", "ten", "an address"),
+    ],
+)
+def test_bad_arguments_are_the_requests_fault_and_are_not_told(key: str, value: str, expected: str) -> None:
+    words = f"CNI_ARGS: {key}: expected {expected}$"
+    refused(RequestError, words, {"addresses": [{"address": "10.0.0.5/24"}]}, (key, value))
 
 
 @pytest.mark.parametrize("version", ["", "0.1.0", "0.2.0"])

@@ -100,5 +100,5 @@ def test_what_a_configuration_cannot_say_is_refused_with_key_and_network(conf: d
 
 
 def test_a_mac_the_pod_asks_for_is_the_pods_fault() -> None:
-    with pytest.raises(RequestError, match="MAC 'nonsense' is none"):
+    with pytest.raises(RequestError, match="the MAC that is asked for is none"):
         read("MAC=nonsense")

@@ -117,7 +117,7 @@ def test_whatever_the_key_the_file_is_below_the_namespaces_own(key: str, ifname:
         ({"mac": "02:00"}, "MAC '02:00' is none"),
         ({"mac": "02:00-00:00:00:01"}, "is none"),
         ({"args": {"cni": {"mtu": -1}}}, "'mtu' is -1"),
-        ({"runtimeConfig": {"mac": "x"}}, "MAC 'x' is none"),
+        ({"runtimeConfig": {"mac": "x"}}, "the MAC that is asked for is none"),
     ],
 )
 def test_what_no_interface_can_be_is_refused(more: dict[str, Any], says: str) -> None:

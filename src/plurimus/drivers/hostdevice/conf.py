@@ -151,7 +151,7 @@ def _kernelpath(given: str, root: Path, subject: str) -> Path:
 
 def _mac(given: str, subject: str) -> str:
     try:
-        return macs.packed(given).hex(":")
+        return macs.packed(given, macs.called(given, given)).hex(":")
     except ValueError as error:
         raise ConfigError(f"{subject}: 'hwaddr': {error}") from error
 

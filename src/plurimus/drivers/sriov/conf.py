@@ -16,6 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from plurimus.adapters.sysfs import is_pci_address
+from plurimus.cni import macs
 from plurimus.cni.errors import ConfigError, RequestError
 from plurimus.drivers.call import Call
 from plurimus.wire.rtvfs import LINK_STATES, VLAN_PROTOCOLS, Aspect, VirtualFunction
@@ -140,7 +141,9 @@ def _mac(keys: _Keys, call: Call, subject: str) -> str:
         return ""
     error = RequestError if asked else ConfigError
     if not _MAC.fullmatch(text):
-        raise error(f"{subject}: MAC {text!r} is none; expected six octets, as 02:00:00:00:00:01")
+        raise error(
+            f"{subject}: {macs.called(text, keys.mac.lower())} is none; expected six octets, as 02:00:00:00:00:01"
+        )
     packed = bytes.fromhex(re.sub(r"[:.-]", "", text))
     if packed[0] & 1 or not any(packed):
         raise error(f"{subject}: MAC {text!r} cannot be that of an interface; it is that of a group, or all zeros")

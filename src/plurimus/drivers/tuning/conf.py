@@ -122,7 +122,7 @@ def _mac(keys: _Keys, call: Call, subject: str) -> str | None:
     if not given:
         return None
     try:
-        macs.packed(given)
+        macs.packed(given, macs.called(given, keys.mac))
     except ValueError as error:
         raise (RequestError if given != keys.mac else ConfigError)(f"{subject}: {error}") from error
     return given
