@@ -22,6 +22,8 @@ _UNFINISHED = 60.0
 """Seconds after which who writes a file has long been killed."""
 _LONG = 200
 """Bytes of a name, from which on its temporary one is made otherwise."""
+_ASIDE = ".unreadable"
+"""What the name of a file ends in that was set aside."""
 
 
 def make_folder(folder: Path) -> None:
@@ -121,6 +123,28 @@ def remove_unfinished(folder: Path) -> None:
                     path.unlink()
     except OSError as error:
         raise io_error(folder, "tidy", error) from error
+
+
+def set_aside(path: Path) -> str:
+    """Keep a file that nobody understands beside itself, under a name that is returned.
+
+    Raises:
+        AttachmentError: the path and the reason.
+    """
+    aside = path.with_name(f".{path.name}{_ASIDE}")
+    try:
+        path.replace(aside)
+    except OSError as error:
+        raise io_error(path, "rename", error) from error
+    return str(aside)
+
+
+def aside(folder: Path) -> list[str]:
+    """The paths of what was set aside in `folder`."""
+    try:
+        return sorted(str(path) for path in folder.glob(f".*{_ASIDE}"))
+    except OSError as error:
+        raise io_error(folder, "list", error) from error
 
 
 def names(folder: Path, part: str = "") -> list[str]:

@@ -14,7 +14,6 @@ from plurimus.cni import args
 from plurimus.cni.errors import PlurimusError
 
 _NOT_RECORDS = ("results",)
-_ASIDE = ".unreadable"
 
 
 class RecordFiles:
@@ -37,23 +36,14 @@ class RecordFiles:
         files.remove(self._path(container_id))
 
     async def set_aside(self, container_id: str) -> str:
-        path = Path(self._path(container_id))
-        aside = path.with_name(f".{container_id}{_ASIDE}")
-        try:
-            path.replace(aside)
-        except OSError as error:
-            raise files.io_error(path, "rename", error) from error
-        return str(aside)
+        return files.set_aside(Path(self._path(container_id)))
 
     async def tidy(self) -> None:
         for folder in (self._folder, self._folder / "results", self._folder / ".spool"):
             files.remove_unfinished(folder)
 
     async def aside_paths(self) -> list[str]:
-        try:
-            return sorted(str(path) for path in self._folder.glob(f".*{_ASIDE}"))
-        except OSError as error:
-            raise files.io_error(self._folder, "list", error) from error
+        return files.aside(self._folder)
 
     async def container_ids(self) -> list[str]:
         return list(filter(_is_container_id, files.names(self._folder)))

@@ -79,13 +79,7 @@ class SpoolFiles:
             raise files.io_error(stamp, "remove", error) from error
 
     def set_aside(self, name: str) -> str:
-        path = self._folder / name
-        aside = path.with_name(f".{name}.unreadable")
-        try:
-            path.replace(aside)
-        except OSError as error:
-            raise files.io_error(path, "rename", error) from error
-        return str(aside)
+        return files.set_aside(self._folder / name)
 
     def _path(self, container_id: str, ifname: str) -> Path:
         return self._folder / f"{args.check_container_id(container_id)}-{args.check_ifname(ifname)}.json"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from plurimus.adapters import daemonsocket, kubeconfig
+from plurimus.adapters import daemonsocket, files, kubeconfig
 from plurimus.adapters.apiserver import ApiServer
 from plurimus.adapters.kubeconfig import Access
 from plurimus.adapters.rdmadevices import RdmaDevices
@@ -227,6 +227,7 @@ async def _state(config: ConfigFile, view: View) -> AsyncIterator[Finding]:
     try:
         records = len(await RecordFiles(folder).container_ids())
         owed = len(SpoolFiles(folder / ".spool").pending())
+        aside = [*files.aside(folder), *files.aside(folder / ".spool")]
     except PlurimusError as error:
         yield problem("records", str(error), "see that the folder can be read and written by root")
         return
@@ -236,6 +237,5 @@ async def _state(config: ConfigFile, view: View) -> AsyncIterator[Finding]:
         yield warning("spool", f"{owed} DELs are owed in {folder}/.spool", todo)
     else:
         yield ok("spool", "no DEL is owed")
-    aside = [str(path) for each in (folder, folder / ".spool") for path in sorted(each.glob(".*.unreadable"))]
     if aside:
         yield warning("records", f"set aside as unreadable: {', '.join(aside)}", "look at them, then remove them")
