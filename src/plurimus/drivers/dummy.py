@@ -7,8 +7,6 @@ Plugins spec section 8.
 
 from __future__ import annotations
 
-from functools import partial
-
 from plurimus.cni.result import Result
 from plurimus.drivers import lower, previous
 from plurimus.drivers.call import Call
@@ -28,8 +26,7 @@ class Dummy(WithIpam):
         lower.require_ipam(call, self.kind)
         lower.refuse_namespace(call)
         async with Undo() as undo:
-            given = await self._ipam.add(call)
-            undo.add(partial(self._ipam.delete, call), behind_all=True)
+            given = await self._ipam.lend(call, undo)
             wanted = Wanted(NewLink(self.kind, call.ifname), given.dns, in_pod=True)
             return await self._make(call, wanted, given, undo)
 

@@ -14,6 +14,7 @@ from plurimus.cni.errors import AttachmentError, PlurimusError
 from plurimus.cni.result import Result
 from plurimus.drivers.call import Call
 from plurimus.drivers.inprocess import InProcess
+from plurimus.drivers.steps import Undo
 
 
 class Ipam:
@@ -48,6 +49,12 @@ class Ipam:
                 error.add_note(f"while undoing: {failure}")
             raise error
         return made
+
+    async def lend(self, call: Call, undo: Undo) -> Result:
+        """`add`, taken back unless an interface is left that may still have the addresses."""
+        given = await self.add(call)
+        undo.add(lambda: self.delete(call), behind_all=True)
+        return given
 
     async def delete(self, call: Call) -> None:
         """Give the addresses back."""

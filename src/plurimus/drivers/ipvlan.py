@@ -11,15 +11,11 @@ Plugins spec section 6.
 
 from __future__ import annotations
 
-from functools import partial
-
-import msgspec
-
 from plurimus.cni.errors import ConfigError
-from plurimus.cni.result import DNS, Result
+from plurimus.cni.result import Result
 from plurimus.drivers import addressing, lower, previous
 from plurimus.drivers.call import Call
-from plurimus.drivers.lower import Wanted, WithIpam
+from plurimus.drivers.lower import MasterKeys, Wanted, WithIpam
 from plurimus.drivers.steps import Undo
 from plurimus.wire import rtkinds
 from plurimus.wire.rtkinds import NewLink
@@ -27,12 +23,8 @@ from plurimus.wire.rtkinds import NewLink
 _DEFAULT_MODE = "l2"
 
 
-class _Settings(msgspec.Struct, frozen=True, rename="camel"):
-    master: str = ""
+class _Settings(MasterKeys, frozen=True, rename="camel"):
     mode: str = ""
-    mtu: int = 0
-    link_in_container: bool = False
-    dns: DNS = DNS()
 
 
 class Ipvlan(WithIpam):
@@ -51,8 +43,7 @@ class Ipvlan(WithIpam):
         link = NewLink(self.kind, call.ifname, data, master.index, mtu=settings.mtu)
         wanted = Wanted(link, settings.dns, settings.link_in_container, addressing.notifying(call.ifname))
         async with Undo() as undo:
-            given = chained or await self._ipam.add(call)
-            undo.add(partial(self._ipam.delete, call), behind_all=True)
+            given = chained or await self._ipam.lend(call, undo)
             return await self._make(call, wanted, given, undo)
 
     async def check(self, call: Call) -> None:

@@ -31,6 +31,15 @@ _LONGEST_NAME = 15
 _OCTETS = 6
 
 
+class MasterKeys(msgspec.Struct, frozen=True, rename="camel"):
+    """The keys of all networks on top of another interface."""
+
+    master: str = ""
+    mtu: int = 0
+    link_in_container: bool = False
+    dns: DNS = DNS()
+
+
 @dataclass(frozen=True, slots=True)
 class Master:
     """The interface below; its MTU is the most that one on top of it can have."""

@@ -8,15 +8,13 @@ Plugins spec section 5.
 
 from __future__ import annotations
 
-from functools import partial
-
 import msgspec
 
 from plurimus.cni.errors import ConfigError
-from plurimus.cni.result import DNS, Result
+from plurimus.cni.result import Result
 from plurimus.drivers import addressing, lower, previous
 from plurimus.drivers.call import Call
-from plurimus.drivers.lower import Wanted, WithIpam
+from plurimus.drivers.lower import MasterKeys, Wanted, WithIpam
 from plurimus.drivers.steps import Undo
 from plurimus.wire import rtkinds
 from plurimus.wire.rtkinds import NewLink
@@ -29,14 +27,10 @@ class _Runtime(msgspec.Struct, frozen=True):
     mac: str = ""
 
 
-class _Settings(msgspec.Struct, frozen=True, rename="camel"):
-    master: str = ""
+class _Settings(MasterKeys, frozen=True, rename="camel"):
     mode: str = ""
-    mtu: int = 0
     mac: str = ""
-    link_in_container: bool = False
     bcqueuelen: int = 0
-    dns: DNS = DNS()
     runtime_config: _Runtime = _Runtime()
 
 
@@ -57,8 +51,7 @@ class Macvlan(WithIpam):
         has_addresses = bool(self._ipam.kind(call))
         parameters = addressing.notifying(call.ifname) if has_addresses else {}
         async with Undo() as undo:
-            given = await self._ipam.add(call)
-            undo.add(partial(self._ipam.delete, call), behind_all=True)
+            given = await self._ipam.lend(call, undo)
             wanted = Wanted(link, settings.dns, settings.link_in_container, parameters)
             return await self._make(call, wanted, given, undo)
 

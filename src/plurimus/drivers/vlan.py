@@ -8,28 +8,18 @@ Plugins spec section 7.
 
 from __future__ import annotations
 
-from functools import partial
-
-import msgspec
-
 from plurimus.cni.errors import ConfigError
-from plurimus.cni.result import DNS, Result
+from plurimus.cni.result import Result
 from plurimus.drivers import lower, previous
 from plurimus.drivers.call import Call
-from plurimus.drivers.lower import Wanted, WithIpam
+from plurimus.drivers.lower import MasterKeys, Wanted, WithIpam
 from plurimus.drivers.steps import Undo
 from plurimus.wire import rtkinds
 from plurimus.wire.rtkinds import NewLink
 
-_MOST_VLAN = 4094
 
-
-class _Settings(msgspec.Struct, frozen=True, rename="camel"):
-    master: str = ""
+class _Settings(MasterKeys, frozen=True, rename="camel"):
     vlan_id: int = 0
-    mtu: int = 0
-    link_in_container: bool = False
-    dns: DNS = DNS()
 
 
 class Vlan(WithIpam):
@@ -44,8 +34,7 @@ class Vlan(WithIpam):
         lower.refuse_namespace(call)
         link = NewLink(self.kind, call.ifname, rtkinds.vlan(settings.vlan_id), master.index, mtu=settings.mtu)
         async with Undo() as undo:
-            given = await self._ipam.add(call)
-            undo.add(partial(self._ipam.delete, call), behind_all=True)
+            given = await self._ipam.lend(call, undo)
             wanted = Wanted(link, settings.dns, settings.link_in_container)
             return await self._make(call, wanted, given, undo)
 
@@ -72,6 +61,8 @@ def _read(call: Call) -> _Settings:
         raise ConfigError(
             f"network {call.network!r}: 'master' is missing: the interface the frames of the VLAN come by"
         )
-    if not 0 <= settings.vlan_id <= _MOST_VLAN:
-        raise ConfigError(f"network {call.network!r}: 'vlanId' is {settings.vlan_id}, expected 0 to {_MOST_VLAN}")
+    if not 0 <= settings.vlan_id <= rtkinds.MOST_VLAN:
+        raise ConfigError(
+            f"network {call.network!r}: 'vlanId' is {settings.vlan_id}, expected 0 to {rtkinds.MOST_VLAN}"
+        )
     return settings

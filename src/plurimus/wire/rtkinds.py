@@ -17,7 +17,7 @@ IFLA_TXQLEN, IFLA_NET_NS_FD, IFLA_INFO_DATA = 13, 28, 2
 VETH_INFO_PEER = 1
 IFLA_MACVLAN_MODE, IFLA_MACVLAN_BC_QUEUE_LEN = 1, 7
 IFLA_IPVLAN_MODE, IFLA_IPVLAN_FLAGS = 1, 2
-IFLA_VLAN_ID = 1
+IFLA_VLAN_ID, MOST_VLAN = 1, 4094
 IFLA_VRF_TABLE = 1
 IFLA_BR_VLAN_FILTERING = 7
 MACVLAN_MODES = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8}
@@ -82,7 +82,7 @@ def ipvlan(mode: str, flags: int = 0) -> bytes:
 
 
 def vlan(number: int) -> bytes:
-    """The data of a VLAN, 0 to 4094."""
+    """The data of a VLAN, 0 to `MOST_VLAN`."""
     return attribute(IFLA_VLAN_ID, U16.pack(number))
 
 

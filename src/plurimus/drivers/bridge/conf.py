@@ -16,6 +16,7 @@ from plurimus.drivers.call import Call
 from plurimus.drivers.dns import DnsKeys
 from plurimus.drivers.ipam import Ipam
 from plurimus.drivers.masquerade.masquerade import check_backend
+from plurimus.wire.rtkinds import MOST_VLAN
 
 KEYS = (
     "bridge", "isGateway", "isDefaultGateway", "forceAddress", "ipMasq", "ipMasqBackend", "mtu", "hairpinMode",
@@ -23,7 +24,6 @@ KEYS = (
     "disableContainerInterface", "portIsolation",
 )  # fmt: skip
 _DEFAULT_BRIDGE = "cni0"
-_MOST_VLAN, _MOST_MTU = 4094, 65535
 
 
 class _Trunk(msgspec.Struct, frozen=True):
@@ -137,15 +137,15 @@ def _refuse(keys: _Keys, subject: str, *, has_addresses: bool) -> None:
             f"{subject}: cannot set hairpin mode and promiscuous mode at the same time; leave out 'hairpinMode' or "
             "'promiscMode'"
         )
-    if not 0 <= keys.vlan <= _MOST_VLAN:
-        raise ConfigError(f"{subject}: invalid VLAN ID {keys.vlan} (must be between 0 and {_MOST_VLAN})")
+    if not 0 <= keys.vlan <= MOST_VLAN:
+        raise ConfigError(f"{subject}: invalid VLAN ID {keys.vlan} (must be between 0 and {MOST_VLAN})")
     if keys.disable_container_interface and has_addresses:
         raise ConfigError(
             f"{subject}: cannot use IPAM when 'disableContainerInterface' is set: an interface that is down has no use "
             "for addresses; leave out one of the two"
         )
-    if keys.mtu > _MOST_MTU:
-        raise ConfigError(f"{subject}: 'mtu' is {keys.mtu}, expected up to {_MOST_MTU} bytes")
+    if keys.mtu > lower.MOST_MTU:
+        raise ConfigError(f"{subject}: 'mtu' is {keys.mtu}, expected up to {lower.MOST_MTU} bytes")
     if keys.ip_masq and has_addresses:
         check_backend(subject, keys.ip_masq_backend)
 
@@ -161,8 +161,8 @@ def _trunk(items: list[_Trunk], subject: str) -> tuple[int, ...]:
                 f"{subject}: 'vlanTrunk': minID and maxID should be configured simultaneously, {missing} is missing"
             )
         for key, value in (("minID", least), ("maxID", most), ("id", item.id)):
-            if value is not None and not 1 <= value <= _MOST_VLAN:
-                raise ConfigError(f"{subject}: 'vlanTrunk': {key} is {value}, expected 1 to {_MOST_VLAN}")
+            if value is not None and not 1 <= value <= MOST_VLAN:
+                raise ConfigError(f"{subject}: 'vlanTrunk': {key} is {value}, expected 1 to {MOST_VLAN}")
         if least is not None and most is not None:
             if least > most:
                 raise ConfigError(f"{subject}: 'vlanTrunk': minID {least} is greater than maxID {most}")

@@ -10,6 +10,7 @@ Plugins spec section 3.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from ipaddress import ip_interface
 from pathlib import Path
@@ -27,38 +28,33 @@ from plurimus.drivers.bridge import attach, check, conf, gateways
 from plurimus.drivers.bridge.attach import Attached, End
 from plurimus.drivers.bridge.conf import Settings
 from plurimus.drivers.bridge.host import HostBridges, check_kind
-from plurimus.drivers.call import Call, Driver
+from plurimus.drivers.call import Call
 from plurimus.drivers.deletion import asks
 from plurimus.drivers.ipam import Ipam
-from plurimus.drivers.masquerade.masquerade import Masquerade
 from plurimus.drivers.masquerade.names import Owner
 from plurimus.drivers.nft import Nft
 from plurimus.drivers.spoofcheck import SpoofCheck
-from plurimus.drivers.steps import Undo, take_all
+from plurimus.drivers.steps import Step, Undo
 from plurimus.drivers.threads import in_thread, in_turn
-from plurimus.drivers.veth import HostEnd, Pair
+from plurimus.drivers.veth import Pair
+from plurimus.drivers.wired import Wired
 
 _log = structlog.get_logger(__name__)
 
 
-class Bridge(Driver):
-    """`root` is where the node's programs are, unless `programs` says that."""
-
+class Bridge(Wired):
     keys: ClassVar[tuple[str, ...]] = conf.KEYS
 
     def __init__(self, root: Path, ipam: Ipam, *, programs: HostPrograms | None = None) -> None:
-        programs = programs or HostPrograms(root)
-        self._ipam = ipam
+        super().__init__(root, ipam, programs=programs)
         self._bridges = HostBridges()
-        self._masquerade = Masquerade(programs)
-        self._spoofcheck = SpoofCheck(Nft(programs))
+        self._spoofcheck = SpoofCheck(Nft(self._programs))
 
     async def add(self, call: Call) -> Result:
         settings = conf.read(call)
         async with Undo() as undo:
             with netns.opened(call.netns) as namespace:
-                given = await self._ipam.add(call)
-                undo.add(partial(self._ipam.delete, call), behind_all=True)
+                given = await self._ipam.lend(call, undo)
                 result = gateways.completed(given, settings)
                 attached, end = await self._attach(call, settings, result, namespace, undo)
             if end.waits:
@@ -67,18 +63,10 @@ class Bridge(Driver):
                 await veth.wait_running(attached.end)
             if settings.has_addresses and settings.ip_masq:
                 addresses = [ip_interface(ip.address) for ip in result.ips]
-                await self._masquerade.add(_owner(call), addresses, settings.ip_masq_backend)
+                await self._masquerade.add(Owner.of(call), addresses, settings.ip_masq_backend)
         pod = Interface(call.ifname, mac=end.mac, sandbox=call.netns)
         dns = settings.dns.instead_of(given.dns)
         return Result(call.cni_version, attached.interfaces(pod), result.ips, result.routes, dns)
-
-    async def delete(self, call: Call) -> None:
-        await in_thread(partial(veth.remove, call.netns, call.ifname))
-        # only now, since nobody may get an address that an interface in a pod still has
-        await take_all(partial(self._forget, call), partial(self._ipam.delete, call))
-
-    def link(self, call: Call) -> str | None:
-        return veth.KIND  # rules about it need no namespace to be deleted
 
     async def check(self, call: Call) -> None:
         settings = conf.read(call)
@@ -97,16 +85,11 @@ class Bridge(Driver):
             await self._masquerade.check_usable(settings.ip_masq_backend)
         await self._ipam.status(call)
 
-    async def collect(self, call: Call) -> None:
-        alive = call.valid_attachments()
-        if alive is None:
-            return
-        steps = [partial(self._ipam.collect, call)]
-        if asks(call, "ipMasq"):
-            steps.append(partial(self._masquerade.collect, call.network, alive))
+    def _collecting(self, call: Call, alive: Collection[tuple[str, str]]) -> list[Step]:
+        steps = super()._collecting(call, alive)
         if asks(call, "macspoofchk"):
             steps.append(partial(self._spoofcheck.collect, alive, partial(in_thread, _links)))
-        await take_all(*steps)
+        return steps
 
     async def _attach(
         self, call: Call, settings: Settings, result: Result, namespace: int, undo: Undo
@@ -136,25 +119,14 @@ class Bridge(Driver):
         await self._spoofcheck.add(call.container_id, call.ifname, attached.end.name, mac)
         return attached, await in_thread(lambda: configure(attached))
 
-    async def _detach(self, call: Call, end: HostEnd) -> None:
-        """Delete an interface that was just made, and the rules about it; the bridge stays."""
-        await take_all(partial(in_thread, partial(veth.discard, end)), partial(self._forget, call))
-
     async def _forget(self, call: Call) -> None:
-        """Delete the rules about an interface that is gone; those about addresses its pod still has stay."""
         if asks(call, "macspoofchk"):
             try:
                 await self._spoofcheck.remove(call.container_id, call.ifname)
             except PlurimusError as error:  # without the interface they do nothing, and GC tries again
                 _log.warning("rules about a MAC stay", container=call.container_id, interface=call.ifname,
                              error=str(error))  # fmt: skip
-        if asks(call, "ipMasq"):
-            rest = await in_thread(partial(veth.remaining, call.netns))
-            await self._masquerade.remove(_owner(call), rest)
-
-
-def _owner(call: Call) -> Owner:
-    return Owner(call.network, call.container_id, call.ifname)
+        await super()._forget(call)
 
 
 def _check_bridge(name: str) -> None:

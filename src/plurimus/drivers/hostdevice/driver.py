@@ -8,7 +8,6 @@ Plugins spec section 9.
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -48,8 +47,7 @@ class HostDevice(Driver):
         wanted = conf.read(call, self._root)
         device = await in_thread(lambda: _find(call, wanted, self._lock))
         async with Undo() as undo:
-            given = await self._ipam.add(call)
-            undo.add(partial(self._ipam.delete, call), behind_all=True)
+            given = await self._ipam.lend(call, undo)
             result = _result(call, device, given, wanted.dns if self._ipam.kind(call) else DNS())
             if device is None:
                 return result

@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from plurimus.drivers.call import Call
+
 _CHAIN_DIGITS, _HASH_DIGITS, _MOST_COMMENT = 24, 16, 128
 
 
@@ -18,6 +20,10 @@ class Owner:
     network: str
     container_id: str
     ifname: str
+
+    @classmethod
+    def of(cls, call: Call) -> Owner:
+        return cls(call.network, call.container_id, call.ifname)
 
     @property
     def chain(self) -> str:

@@ -19,11 +19,12 @@ from plurimus.adapters.sysfs import is_pci_address
 from plurimus.cni import macs
 from plurimus.cni.errors import ConfigError, RequestError
 from plurimus.drivers.call import Call
+from plurimus.wire.rtkinds import MOST_VLAN
 from plurimus.wire.rtvfs import LINK_STATES, VLAN_PROTOCOLS, Aspect, VirtualFunction
 
 T = TypeVar("T")
 
-_MOST_VLAN, _MOST_QOS, _MOST_U32 = 4094, 7, 2**32 - 1
+_MOST_QOS, _MOST_U32 = 7, 2**32 - 1
 _LEAST_MTU, _MOST_MTU = 68, 65535
 _SWITCH = {"on": True, "off": False}
 _MAC = re.compile(r"([0-9a-f]{2}([:-])){5}[0-9a-f]{2}|([0-9a-f]{4}\.){2}[0-9a-f]{4}")
@@ -111,7 +112,7 @@ def _vlan(keys: _Keys, subject: str) -> dict[str, object]:
             if value is not None:
                 raise ConfigError(f"{subject}: {key!r} says nothing without 'vlan'; add it, or leave {key!r} out")
         return {}
-    _within(subject, "vlan", keys.vlan, 0, _MOST_VLAN)
+    _within(subject, "vlan", keys.vlan, 0, MOST_VLAN)
     qos = keys.vlan_qos or 0
     _within(subject, "vlanQoS", qos, 0, _MOST_QOS)
     protocol = _one_of(subject, "vlanProto", (keys.vlan_proto or "802.1q").lower(), VLAN_PROTOCOLS)
