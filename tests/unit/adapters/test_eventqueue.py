@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from plurimus.adapters.apiserver import ApiServer
 from plurimus.adapters.eventqueue import EventQueue
 from plurimus.core.plan import PodReference
 from plurimus.model.event import Event
+from tests.patience import becomes
 
 from .api import Answer, Break, Reply, Server, Silence, client, serving, status
 
@@ -38,14 +39,6 @@ async def running(api: ApiServer) -> AsyncIterator[EventQueue]:
 async def sending(*answers: Answer, timeout: float = 10.0, **access: Any) -> AsyncIterator[tuple[Server, EventQueue]]:
     async with serving(*answers) as server, client(server, timeout=timeout, **access) as api, running(api) as queue:
         yield server, queue
-
-
-async def becomes(look: Callable[[], Any], expected: Any) -> None:
-    loop = asyncio.get_running_loop()
-    end = loop.time() + 20
-    while look() != expected and loop.time() < end:
-        await asyncio.sleep(0.005)
-    assert look() == expected
 
 
 def told(server: Server) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plurimus.adapters.informer import Informer, Metadata
+from tests.patience import becomes
 
 from .api import Answer, Break, Reply, Server, Stream, client, serving, status
 
@@ -59,14 +60,6 @@ async def following(*answers: Answer, timeout: float = 5.0) -> AsyncIterator[tup
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-
-
-async def becomes(look: Callable[[], Any], expected: Any) -> None:
-    loop = asyncio.get_running_loop()
-    end = loop.time() + 20
-    while look() != expected and loop.time() < end:
-        await asyncio.sleep(0.005)
-    assert look() == expected
 
 
 def copy(informer: Informer[Thing, Any]) -> Copy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,8 +15,7 @@ from plurimus.adapters.apiserver import ApiServer
 from plurimus.adapters.kubeconfig import Access
 from plurimus.model.signing import GROUP, USAGES, Subject, user
 from plurimus.node.approve import Approver
-
-PATIENCE = 30.0
+from tests.patience import until
 
 
 def asked(name: str, *, wants: str = "", by: str = "node-1", **status: Any) -> dict[str, Any]:
@@ -82,12 +81,6 @@ class Cluster:
             self._over.set()
             await api.close()
             await runner.cleanup()
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not holds():
-            await asyncio.sleep(0.005)
 
 
 async def test_each_request_of_a_node_is_decided_once_and_told() -> None:

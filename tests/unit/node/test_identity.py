@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,11 @@ from plurimus.core import config
 from plurimus.core.config import PerNodeCertificate
 from plurimus.node import identity
 from plurimus.node.identity import NodeIdentity
+from tests.patience import until
 
 from .signer import BOOTSTRAP, Signer, signing
 
 START = 1_800_000_000.0
-PATIENCE = 30.0
 OWN = "certificate"
 
 
@@ -41,12 +41,6 @@ class Clock:
     async def looked_at(self, times: int) -> None:
         """Until it was looked at so many times more."""
         await until(lambda seen=self.looks: self.looks >= seen + times)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not holds():
-            await asyncio.sleep(0.005)
 
 
 class Node:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 from structlog.testing import capture_logs
@@ -13,16 +12,11 @@ from plurimus.cni import conf
 from plurimus.core import record
 from plurimus.core.plan import Attachment, Plan, PodReference
 from plurimus.node import settle
+from tests.patience import until
 
 from .test_install import Node, node  # noqa: F401
 
 SANDBOX = "abc"
-
-
-async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not holds():
-            await asyncio.sleep(0.01)
 
 
 async def test_a_request_that_has_begun_counts_like_a_pod(node: Node) -> None:  # noqa: F811
@@ -57,7 +51,7 @@ async def test_a_sandbox_that_a_call_works_on_is_settled_behind_it(node: Node, t
     with capture_logs() as logs:
         async with FileLocks(node.state / ".locks").hold(SANDBOX):
             settling = asyncio.create_task(settle.settle(bin_dir=node.bin, cni_dir=node.state))
-            await eventually(lambda: settling.done() or any("lock" in line for line in logs))
+            await until(lambda: settling.done() or any("lock" in line for line in logs))
             assert not called.exists()
         assert await settling == [SANDBOX]
     assert called.read_text() == "DEL\n"
