@@ -2,7 +2,8 @@
 
 The CNI specification has operations on one container follow each other.  Side by side go only networks
 whose plugins are known to touch no more of the sandbox than the interface they make, and which
-lead to different destinations, since of two routes to one destination the earlier counts.  Networks of
+lead to different destinations, since of two routes to one destination the earlier counts.  Who makes or moves an
+interface of the node goes before or after who is on it or makes it, too.  Networks of
 one name share host-local's leases, whose addresses go round, and so go one after another.  Plugins that
 take the next free routing table wait for their turn, while those before them in their chains do not.  Any
 other attachment waits for all before it, and all behind it wait for it: the outcome is the same as one
@@ -33,8 +34,9 @@ _IPAM = frozenset({"", "host-local", "static", "whereabouts"})
 """What gives addresses and routes that stand in the configuration."""
 _OWN_SYSCTL = re.compile(r"net[./]ipv[46][./](?:conf|neigh)[./]IFNAME[./]\w+")
 
-_KEYS = ("address", "addresses", "args", "cni", "dst", "ipRanges", "ipam", "ips", "isDefaultGateway", "linkInContainer",
-         "range", "ranges", "routes", "runtimeConfig", "subnet", "sysctl", "table", "type")  # fmt: skip
+_KEYS = ("address", "addresses", "args", "bridge", "cni", "device", "dst", "ipRanges", "ipam", "ips",
+         "isDefaultGateway", "linkInContainer", "master", "range", "ranges", "routes", "runtimeConfig", "subnet",
+         "sysctl", "table", "type", "vlan", "vlanId")  # fmt: skip
 """What is read here, in the spelling it is read in."""
 _SPELLING = {key.casefold(): key for key in _KEYS}
 
@@ -55,6 +57,10 @@ class _Conduct:
     """A plugin takes a free routing table."""
     names_table: bool = False
     """A route names one."""
+    changes: frozenset[str] = frozenset()
+    """Interfaces of the node that it makes or moves."""
+    needs: frozenset[str] = frozenset()
+    """Those, and interfaces of the node that it is on."""
 
 
 def groups(attachments: Iterable[Attachment], independent: Collection[str] = ()) -> list[Group]:
@@ -64,19 +70,24 @@ def groups(attachments: Iterable[Attachment], independent: Collection[str] = ())
     """
     found: list[list[Attachment]] = []
     taken: set[str] | None = None
+    changed, needed = set[str](), set[str]()
     takes = names = False
     for attachment in attachments:
         conduct = attachment.config.once(_conduct)
         wanted = _destinations(attachment, conduct, independent)
         takes, names = takes or conduct.takes_table, names or conduct.names_table
         # of a table that is taken, the number may be that which a route names
-        if taken is None or wanted is None or not taken.isdisjoint(wanted) or (takes and names):
+        clash = (takes and names) or not (changed.isdisjoint(conduct.needs) and needed.isdisjoint(conduct.changes))
+        if taken is None or wanted is None or clash or not taken.isdisjoint(wanted):
             found.append([attachment])
             taken = None if wanted is None else set(wanted)
+            changed, needed = set(conduct.changes), set(conduct.needs)
             takes, names = conduct.takes_table, conduct.names_table
         else:
             found[-1].append(attachment)
             taken |= wanted
+            changed |= conduct.changes
+            needed |= conduct.needs
     return [tuple(group) for group in found]
 
 
@@ -100,6 +111,7 @@ def _destinations(attachment: Attachment, conduct: _Conduct, independent: Collec
 
 def _conduct(config: NetworkConfig) -> _Conduct:
     plugins, found = config.plugins, set()
+    changes, needs = set[str](), set[str]()
     strange = {plugin["type"] for plugin in plugins} - _PLUGINS - _IN_TURN
     try:
         if not all(map(_touches_its_own, plugins)):
@@ -108,10 +120,15 @@ def _conduct(config: NetworkConfig) -> _Conduct:
             found |= {_network(text) for text in _prefixes(plugin)}
             if (plugin.get("ipam") or {}).get("type") == "host-local":
                 found.add(f"leases of {config.name}")
+            changes.update(_made(plugin))
+            needs.update([plugin["master"]] if plugin.get("master") else [])
         names_table = any(route.get("table") for plugin in plugins for route in _routes(plugin))
     except (TypeError, ValueError, AttributeError, KeyError):
         return _Conduct(None)  # malformed: its plugin says so, after all before it
-    return _Conduct(frozenset(found), frozenset(strange), any(map(in_turn, plugins)), names_table)
+    takes_table = any(map(in_turn, plugins))
+    return _Conduct(
+        frozenset(found), frozenset(strange), takes_table, names_table, frozenset(changes), frozenset(changes | needs)
+    )
 
 
 def _touches_its_own(plugin: PluginConf) -> bool:
@@ -152,6 +169,17 @@ def _prefixes(plugin: PluginConf) -> Iterator[str]:
     yield from _subnets(plugin)
     yield from (route["dst"] for route in _routes(plugin))
     yield from _cni_args(plugin).get("ips") or ()
+
+
+def _made(plugin: PluginConf) -> Iterator[str]:
+    """Names of the node's interfaces that it makes or moves; a VLAN, which there can be once, as if it were there."""
+    if plugin["type"] == "bridge":
+        bridge = plugin.get("bridge") or "cni0"
+        yield from (bridge, f"{bridge}.{plugin.get('vlan') or 0}")
+    elif plugin["type"] == "vlan":
+        yield f"{plugin.get('master')}.{plugin.get('vlanId') or 0}"
+    elif plugin["type"] == "host-device" and plugin.get("device"):
+        yield plugin["device"]
 
 
 def _routes(plugin: PluginConf) -> Sequence[Mapping[str, Any]]:

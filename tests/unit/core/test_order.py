@@ -78,6 +78,41 @@ def test_networks_of_one_name_share_leases_which_are_given_in_turn() -> None:
     assert names(first, replace(static, config=replace(static.config, name=first.config.name))) == ["net1+net2"]
 
 
+def bridge(name: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"type": "bridge", **({} if name is None else {"bridge": name}), **more}
+
+
+def on(master: str, kind: str = "macvlan", **more: Any) -> dict[str, Any]:
+    return {"type": kind, "master": master, **more}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(bridge("br0"), on("br0"), id="made-and-used"),
+        pytest.param(on("br0", "ipvlan"), bridge("br0"), id="used-and-made"),
+        pytest.param(bridge("br0", mtu=1400), bridge("br0", mtu=9000), id="made-twice"),
+        pytest.param(bridge(), on("cni0"), id="made-under-the-usual-name"),
+        pytest.param(bridge("br0", vlan=7, isGateway=True), on("br0.7"), id="the-gateway-of-a-vlan"),
+        pytest.param(on("nic0"), {"type": "host-device", "device": "nic0"}, id="moved"),
+        pytest.param({"type": "host-device", "device": "nic0"}, on("nic0", "vlan", vlanId=5), id="gone"),
+        pytest.param(on("nic0", "vlan", vlanId=5), on("nic0", "vlan", vlanId=5), id="one-vlan-twice"),
+        pytest.param(bridge("br0"), {"type": "macvlan", "Master": "br0"}, id="in-gos-way"),
+    ],
+)
+def test_who_makes_or_moves_an_interface_of_the_node_goes_before_or_after_who_is_on_it(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    """The first pod of a node finds no bridge: who is on it needs the one who makes it before it."""
+    assert names(attachment("net1", first), attachment("net2", second)) == ["net1", "net2"]
+
+
+def test_who_is_on_one_interface_of_the_node_or_makes_another_goes_beside() -> None:
+    several = [on("nic0"), on("nic0", "ipvlan"), on("nic0", "vlan", vlanId=5), on("nic0", "vlan"), bridge("br0"),
+               bridge("br1"), {"type": "host-device", "device": "nic1"}, {"type": "macvlan"}]  # fmt: skip
+    assert len(names(*(attachment(f"net{number}", each) for number, each in enumerate(several)))) == 1
+
+
 def test_a_plugin_of_the_node_goes_beside_others_where_the_administrator_says_that_it_may() -> None:
     own = [{"type": "our-own", "ipam": {"type": "host-local", "subnet": f"10.7.{n}.0/24"}} for n in range(2)]
     both = [attachment("net1", own[0]), attachment("net2", own[1]), attachment("net3", {"type": "another"})]

@@ -116,8 +116,8 @@ class Plugins(FakePlugins):
     """Plugins that share a kernel and a store of addresses, in which it shows who came first.
 
     A subnet's lowest free address is given; of two routes to one destination the earlier stays; what looks at
-    the sandbox tells which interfaces it found, and `sbr` which routing table was free.  One that fails leaves its
-    interface, its address and its routes.
+    the sandbox tells which interfaces it found, `sbr` which routing table was free, and what is on an interface of the
+    node who made that.  One that fails leaves its interface, its address and its routes.
     """
 
     def __init__(self, gates: Gates) -> None:
@@ -129,6 +129,8 @@ class Plugins(FakePlugins):
         """Destination and interface of each route, in the order they were made."""
         self.tables: list[str] = []
         """Which interface has which table: the number is the place."""
+        self.on_node: dict[str, str] = {}
+        """Bridges of the node, and who made each."""
 
     async def run(self, kind: str, *, env: Any, stdin: bytes, search: Sequence[str]) -> bytes:
         call = Call(kind, dict(env), json.loads(stdin), tuple(search))
@@ -157,6 +159,10 @@ class Plugins(FakePlugins):
             made["routes"] = routes
         if call.kind == "sbr":
             made["dns"] = {"search": [str(self._take(self.tables, call.ifname))]}
+        elif bridge := call.conf.get("bridge"):
+            made["dns"] = {"search": [self.on_node.setdefault(bridge, call.ifname)]}
+        elif master := call.conf.get("master"):
+            made["dns"] = {"search": [self.on_node.get(master, "nobody")]}
         await self._gates.step(f"ADD {call.ifname}")
         if call.kind == "watcher" or call.conf.get("linkInContainer"):
             made["dns"] = {"search": seen}

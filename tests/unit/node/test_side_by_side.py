@@ -34,9 +34,12 @@ NETWORK = st.fixed_dictionaries(
         "routes": st.sampled_from([[], ["10.8.0.0/16"], ["10.9.0.0/16"], ["0.0.0.0/0", "10.8.0.0/16"]]),
         "chained": seldom("watcher", "", "tuning", "portmap", "sbr", "sbr"),
         "linkInContainer": seldom(True, False),
+        "link": st.sampled_from([{}, {}, {"bridge": "br0"}, {"master": "br0"}, {"master": "br1"}]),
     }
 )  # fmt: skip
-"""Networks of which some can matter to each other: by a subnet, a destination, or by looking at the sandbox."""
+"""Networks of which some can matter to each other: by a subnet, a destination, a link of the node, or by looking at the
+sandbox.
+"""
 PLAN = st.fixed_dictionaries(
     {
         "networks": st.lists(NETWORK, max_size=4),
@@ -73,7 +76,8 @@ def document(network: Plan) -> dict[str, Any]:
     ipam: dict[str, Any] = {"type": network["ipam"], "routes": routes}
     if network["subnet"]:
         ipam |= {"subnet": network["subnet"], "range": network["subnet"]}
-    first = {"type": network["type"], "ipam": ipam, "linkInContainer": network["linkInContainer"]}
+    kind = "bridge" if "bridge" in network["link"] else network["type"]
+    first = {"type": kind, "ipam": ipam, "linkInContainer": network["linkInContainer"], **network["link"]}
     more = [{"type": network["chained"]}] if network["chained"] else []
     return {"cniVersion": "1.0.0", "plugins": [first, *more]}
 
@@ -119,7 +123,7 @@ def test_tables_are_taken_in_the_order_of_the_plan_whoever_gets_there_first(
     folder: Path, chained: list[str], seed: int
 ) -> None:
     """Each on a rail of its own, so that only the tables could tell."""
-    usual = {"type": "macvlan", "ipam": "whereabouts", "routes": [], "linkInContainer": False}
+    usual = {"type": "macvlan", "ipam": "whereabouts", "routes": [], "linkInContainer": False, "link": {}}
     networks = [{**usual, "subnet": f"10.{n}.0.0/24", "chained": kind} for n, kind in enumerate(chained, 1)]
     plan: Plan = {"networks": networks, "default route": None, "chain": ""}
     apart, beside = (make(plan, folder, side_by_side=at_once) for at_once in (False, True))
