@@ -10,9 +10,25 @@ from plurimus.drivers.ipam import Ipam
 from plurimus.node.drivers import drivers
 
 from .case import Case
-from .cases import bridge, children, hostdevice, hostlocal, loopback, macvlan, ptp, sbr, static, tuning, vlans, vrf
+from .cases import (
+    bridge,
+    children,
+    documented,
+    hostdevice,
+    hostlocal,
+    loopback,
+    macvlan,
+    ptp,
+    sbr,
+    static,
+    tuning,
+    vlans,
+    vrf,
+)
 
-_MODULES = (bridge, children, hostdevice, hostlocal, loopback, macvlan, ptp, sbr, static, tuning, vlans, vrf)
+_MODULES = (
+    bridge, children, documented, hostdevice, hostlocal, loopback, macvlan, ptp, sbr, static, tuning, vlans, vrf,
+)  # fmt: skip
 CASES: list[Case] = [case for module in _MODULES for case in module.CASES.made.values()]
 _DRIVERS = drivers(Path("/"), Ipam(InProcess(Executables(timeout=0))))
 _RUNNABLE = [case for case in CASES if case.type in _DRIVERS]
