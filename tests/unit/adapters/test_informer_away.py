@@ -18,7 +18,8 @@ from plurimus.adapters.apiserver import ApiServer, Identity
 from plurimus.adapters.http1 import Head
 from plurimus.adapters.informer import Informer, Metadata
 from plurimus.adapters.kubeconfig import Access
-from tests.unit.node import jumping
+
+from .. import jumping
 
 if TYPE_CHECKING:
     from plurimus.adapters.apipool import Pool
