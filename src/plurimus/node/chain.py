@@ -9,6 +9,7 @@ CNI spec, "Execution"; spec section 1.5.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from plurimus.cni import args, conf, result, version
@@ -19,6 +20,7 @@ from plurimus.cni.result import Result
 from plurimus.core import order
 from plurimus.core.plan import Attachment, Plan
 from plurimus.core.ports import Plugins, Results
+from plurimus.node.scheduler import not_begun
 from plurimus.node.together import Turn
 
 PASSTHRU = "passthru"
@@ -32,6 +34,8 @@ class Chain:
         self._plugins = plugins
         self._results = results
         self._search = tuple(search)
+        self._untouched: set[str] = set()
+        """Interfaces of which an ADD ended before it had begun any plugin: there is nothing to delete."""
 
     def find(self, config: NetworkConfig) -> None:
         """Find all plugins of the network.
@@ -55,11 +59,21 @@ class Chain:
         made, previous = Result(config.cni_version), None
         for plugin in config.plugins:
             await _waited(plugin, turn)
-            told = await self._run(config, plugin, env, "add", attachment.capability_args, previous)
+            watch = not_begun.set(partial(self._never_began, attachment, plugin))
+            try:
+                told = await self._run(config, plugin, env, "add", attachment.capability_args, previous)
+            finally:
+                not_begun.reset(watch)
             made = told if isinstance(told, Result) else result.parse(told, default_version=config.cni_version)
             if plugin is not config.plugins[-1]:
                 previous = result.dump(made, config.cni_version)
         return made
+
+    def _never_began(self, attachment: Attachment, plugin: PluginConf) -> None:
+        """An executable that `plugin` waited for: it itself, unless it runs in the daemon and started another."""
+        itself = tuple(self._plugins.executables(plugin["type"], plugin)) == (plugin["type"],)
+        if itself and plugin is _executed(attachment.config)[0]:
+            self._untouched.add(attachment.ifname)
 
     async def cache(self, plan: Plan, attachment: Attachment, made: Result) -> None:
         """Write `made` as the result of this attachment; CHECK and DEL hand it to the plugins."""
@@ -93,11 +107,14 @@ class Chain:
     ) -> None:
         """Detach, plugins in reverse order up to the first failure; the cached result goes on success.
 
+        None is called where an ADD of this request has begun none.
         `is_gone` says that the interface is, so its plugins are called as where the namespace has ended.
         """
         config, env = attachment.config, self._environment("DEL", plan, attachment)
         if is_gone:
             env["CNI_NETNS"] = ""
+        if attachment.ifname in self._untouched:
+            return
         previous = await self._cached(plan, attachment) if self._reads_previous(config) else None
         for plugin in reversed(config.plugins):
             await _waited(plugin, turn)

@@ -42,6 +42,8 @@ _LOOK = 0.5
 _WORTH_TELLING = 1.0
 _MIB = 2**20
 _rank: ContextVar[Rank] = ContextVar("rank", default=Rank.OTHER)
+not_begun: ContextVar[Callable[[], None] | None] = ContextVar("not_begun", default=None)
+"""What is called when an executable is refused, or given up, before it was begun."""
 _log = structlog.get_logger(__name__)
 
 
@@ -229,7 +231,12 @@ class Turn:
         self._is_held, self._began = False, 0.0
 
     async def __aenter__(self) -> Self:
-        await self._gate.enter(self._ticket)
+        try:
+            await self._gate.enter(self._ticket)
+        except BaseException:
+            if told := not_begun.get():
+                told()
+            raise
         self._is_held, self._began = True, asyncio.get_running_loop().time()
         measured.LINE_ADMITTED.add(self._gate.name, self._ticket.rank.words)
         return self
