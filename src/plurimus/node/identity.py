@@ -140,10 +140,20 @@ class NodeIdentity:
             failed = not await self._renew(quiet=failing)
             if calm and not failed and self._renewal > self._now():
                 pause = self._pause
-            await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+            away = failed and not self._bootstrap.answers.is_set()
+            await self._rest(pause * random.uniform(0.5, 1.5), away=away)
             if not failed:
                 self._refused.clear()
             pause, failing = min(2 * pause, _MOST_PAUSE), failed
+
+    async def _rest(self, seconds: float, *, away: bool) -> None:
+        """For so long, or, where the API server is `away`, until it refuses who uses the identity: it is back."""
+        if away:
+            self._refused.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._refused.wait(), seconds)
+        else:
+            await asyncio.sleep(seconds)
 
     async def _due(self) -> None:
         """Wait until the certificate is to be renewed: it is its time, or the API server does not know it any more."""

@@ -23,7 +23,10 @@ State = dict[str, Any]
 
 
 class Signer:
-    """`status` makes the status of each request; `refuses` says to whom the server answers 401."""
+    """`status` makes the status of each request; `refuses` says to whom the server answers 401.
+
+    While it `is_away` it breaks connections.
+    """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
@@ -33,6 +36,7 @@ class Signer:
         """Who made each request so far."""
         self.status: Callable[[bytes], State | None] = self.signed
         self.refuses: tuple[str, ...] = ()
+        self.is_away = False
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._requests: dict[str, bytes] = {}
 
@@ -59,6 +63,9 @@ class Signer:
         return made.public_bytes(serialization.Encoding.PEM)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self.is_away and request.transport is not None:
+            request.transport.abort()
+            return web.Response()
         who = request.headers.get("Authorization", "certificate").removeprefix("Bearer ")
         if who in self.refuses:
             return _refused(401)

@@ -166,6 +166,25 @@ async def test_a_certificate_that_is_refused_is_replaced_before_its_time(node: N
     assert node.signer.asked == [BOOTSTRAP, BOOTSTRAP]
 
 
+async def test_one_that_ended_while_the_api_server_was_away_is_replaced_as_soon_as_that_refuses_it(node: Node) -> None:
+    """Whoever uses the identity hears first that the server is back; what is waited for else may be minutes away."""
+    with capture_logs() as logs:
+        async with node.daemon(pause=600.0) as own:
+            await own.obtain()
+            file = node.current.readlink()
+            node.signer.is_away = True
+            async with own.renewed():
+                node.clock.time += 1100
+                await until(lambda: any("is not renewed" in log["event"] for log in logs))
+                node.signer.is_away, node.signer.refuses = False, (OWN,)
+                api = ApiServer(own.access, timeout=1.0)
+                with pytest.raises(ClusterError, match="401"):
+                    await api.get("/api/v1/pods", dict)
+                await api.close()
+                await node.new_file(file)
+    assert node.signer.asked == [BOOTSTRAP, BOOTSTRAP]
+
+
 async def test_a_clock_that_is_wrong_makes_no_flood_of_requests(node: Node) -> None:
     """F76: the new certificate is due at once, as on a node whose clock is far ahead, and has to wait all the same."""
     async with node.daemon(pause=60.0) as own:
