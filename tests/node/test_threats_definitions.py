@@ -38,43 +38,77 @@ def tuning(**keys: Any) -> dict[str, Any]:
     return chained(type="tuning", **keys)
 
 
-ATTACKS: dict[str, dict[str, Any]] = {
-    "an executable beside the folder": macvlan(type="../evil"),
-    "an executable by its path": macvlan(type="/bin/sh"),
-    "an executable with a NUL": macvlan(type="evil\0"),
-    "the folder itself": macvlan(type=".."),
-    "a chained executable beside the folder": chained(type="../evil"),
-    "an IPAM executable beside the folder": macvlan(ipam={"type": "../evil"}),
-    "an IPAM executable by its path": macvlan(ipam={"type": "/bin/sh"}),
-    "Plurimus with a program as IPAM": macvlan(ipam={"type": "plurimus"}, program="/etc/passwd"),
-    "Multus as IPAM": macvlan(ipam={"type": "multus"}, binDir="/tmp"),
-    "a network's name that is a path": macvlan(name="../../../etc/cron.d/x"),
-    "a network's name with a NUL": macvlan(name="x\0y"),
-    "leases in a folder of the system": macvlan(ipam={**LEASES, "dataDir": "/etc"}),
-    "leases by a detour": macvlan(
-        ipam={**LEASES, "dataDir": "/var/lib/cni/../../../etc"}
-    ),
-    "leases in another spelling": macvlan(ipam={**LEASES, "DataDir": "/etc"}),
-    "leases among the records": macvlan(
-        name="results", ipam={**LEASES, "dataDir": "/var/lib/cni"}
-    ),
-    "servers out of a secret": macvlan(
-        ipam={**LEASES, "resolvConf": "/etc/shadow"}
-    ),
-    "a parameter outside the network": tuning(sysctl={"kernel.core_pattern": "|/tmp/evil"}),
-    "a parameter by a detour": tuning(sysctl={"net/../kernel/core_pattern": "|/tmp/evil"}),
-    "a parameter by dots": tuning(sysctl={"net....kernel.core_pattern": "|/tmp/evil"}),
-    "a parameter with a NUL": tuning(sysctl={"net.ipv4.ip_forward\0": "1"}),
-    "a tuned interface's file elsewhere": tuning(mtu=1400, dataDir="/etc/cni/net.d"),
-    "a file of the host as a device": device(kernelpath="/sys/devices/../../etc"),
-    "a device that is a path": device(device="../../etc"),
-    "a device ID that is a path": device(runtimeConfig={"deviceID": "../../../etc"}),
-    "a virtual function that is a path": macvlan(type="sriov", deviceID="../../../../etc/passwd"),
-    "a file of a device's information": macvlan(runtimeConfig={"CNIDeviceInfoFile": "/etc/cron.d/x"}),
-    "another identity": macvlan(ipam={"type": "whereabouts", "range": "10.0.0.0/24",
-                                      "kubernetes": {"kubeconfig": "/root/.kube/config"}}),
-    "any file of the node": macvlan(ipam={"type": "whereabouts", "configuration_path": "/etc/shadow"}),
+NO_PATH = "expected the name of an executable, not a path"
+ATTACKS: dict[str, tuple[dict[str, Any], str]] = {
+    "an executable beside the folder": (macvlan(type="../evil"), NO_PATH),
+    "an executable by its path": (macvlan(type="/bin/sh"), NO_PATH),
+    "an executable with a NUL": (macvlan(type="evil\0"), NO_PATH),
+    "the folder itself": (macvlan(type=".."), NO_PATH),
+    "a chained executable beside the folder": (chained(type="../evil"), NO_PATH),
+    "an IPAM executable beside the folder": (
+        macvlan(ipam={"type": "../evil"}),
+        "IPAM type '../evil': expected the name of an executable, not a path"),
+    "an IPAM executable by its path": (
+        macvlan(ipam={"type": "/bin/sh"}),
+        "IPAM type '/bin/sh': expected the name of an executable, not a path"),
+    "Plurimus with a program as IPAM": (
+        macvlan(ipam={"type": "plurimus"}, program="/etc/passwd"),
+        "Plurimus would call itself"),
+    "Multus as IPAM": (macvlan(ipam={"type": "multus"}, binDir="/tmp"), "Plurimus would call itself"),
+    "a network's name that is a path": (macvlan(name="../../../etc/cron.d/x"), "invalid characters in network name"),
+    "a network's name with a NUL": (macvlan(name="x\0y"), "invalid characters in network name"),
+    "leases in a folder of the system": (
+        macvlan(ipam={**LEASES, "dataDir": "/etc"}),
+        "'dataDir' is '/etc', where a definition may not lead"),
+    "leases by a detour": (
+        macvlan(ipam={**LEASES, "dataDir": "/var/lib/cni/../../../etc"}),
+        "'dataDir' is '/var/lib/cni/../../../etc', where a definition may not lead"),
+    "leases in another spelling": (
+        macvlan(ipam={**LEASES, "DataDir": "/etc"}),
+        "'DataDir' is '/etc', where a definition may not lead"),
+    "leases among the records": (
+        macvlan(name="results", ipam={**LEASES, "dataDir": "/var/lib/cni"}),
+        "'dataDir' is '/var/lib/cni', where a definition may not lead"),
+    "servers out of a secret": (
+        macvlan(ipam={**LEASES, "resolvConf": "/etc/shadow"}),
+        "'resolvConf' is '/etc/shadow', where a definition may not lead"),
+    "a parameter outside the network": (
+        tuning(sysctl={"kernel.core_pattern": "|/tmp/evil"}),
+        "is no kernel parameter of a network namespace"),
+    "a parameter by a detour": (
+        tuning(sysctl={"net/../kernel/core_pattern": "|/tmp/evil"}),
+        "cannot write /proc/sys/net/kernel/core_pattern: No such file"),
+    "a parameter by dots": (
+        tuning(sysctl={"net....kernel.core_pattern": "|/tmp/evil"}),
+        "cannot write /proc/sys/net/kernel/core_pattern: No such file"),
+    "a parameter with a NUL": (
+        tuning(sysctl={"net.ipv4.ip_forward\0": "1"}),
+        "is no kernel parameter of a network namespace"),
+    "a tuned interface's file elsewhere": (
+        tuning(mtu=1400, dataDir="/etc/cni/net.d"),
+        "'dataDir' is '/etc/cni/net.d', where a definition may not lead"),
+    "a file of the host as a device": (
+        device(kernelpath="/sys/devices/../../etc"),
+        "must be absolute and begin with /sys/devices/"),
+    "a device that is a path": (device(device="../../etc"), "'device' is '../../etc', which contains /"),
+    "a device ID that is a path": (
+        device(runtimeConfig={"deviceID": "../../../etc"}),
+        "runtime config DeviceID ../../../etc not found or unsupported"),
+    "a virtual function that is a path": (
+        macvlan(type="sriov", deviceID="../../../../etc/passwd"),
+        "expected a PCI address"),
+    "a file of a device's information": (
+        macvlan(runtimeConfig={"CNIDeviceInfoFile": "/etc/cron.d/x"}),
+        "'CNIDeviceInfoFile' is '/etc/cron.d/x', where a definition may not lead"),
+    "another identity": (
+        macvlan(ipam={"type": "whereabouts", "range": "10.0.0.0/24",
+                      "kubernetes": {"kubeconfig": "/root/.kube/config"}}),
+        "'kubeconfig' is '/root/.kube/config', where a definition may not lead"),
+    "any file of the node": (
+        macvlan(ipam={"type": "whereabouts", "configuration_path": "/etc/shadow"}),
+        "'configuration_path' is '/etc/shadow', where a definition may not lead"),
 }  # fmt: skip
+"""What a definition says, and what who names it is told of that."""
 
 
 def evil(node: Node) -> Path:
@@ -85,8 +119,8 @@ def evil(node: Node) -> Path:
     return mark
 
 
-@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
-def test_an_attack_is_refused_and_nothing_is_done(node: Node, attack: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("attack", "words"), ATTACKS.values(), ids=ATTACKS)
+def test_an_attack_is_refused_and_nothing_is_done(node: Node, attack: dict[str, Any], words: str) -> None:
     mark, pattern = evil(node), Path("/proc/sys/kernel/core_pattern").read_text()
     node.network("hostile", attack)
     pod = node.sandbox("hostile")
@@ -94,6 +128,8 @@ def test_an_attack_is_refused_and_nothing_is_done(node: Node, attack: dict[str, 
     answer = pod.call("ADD")
     assert answer.status == 1
     assert "hostile" in answer.document["msg"]
+    assert words in answer.document["msg"]
+    assert not pod.record.exists()
     assert (mark.exists(), Path("/proc/sys/kernel/core_pattern").read_text()) == (False, pattern)
     assert sorted(Path("/etc").iterdir()) == etc
     assert not Path("/etc/cni/net.d", f"{pod.id}_net1.json").exists()
