@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from plurimus.cni.errors import AttachmentError, Code
+from plurimus.cni.errors import AttachmentError, Code, PlurimusError
+from plurimus.drivers.call import Call
 from plurimus.drivers.sriov.state import FOLDER
 
 from .sriovfakes import OTHER, POD, Node, address, device
-from .test_sriovstate import of_the_plugin
+from .test_sriovstate import POD_ID, of_the_plugin
 
 SETTINGS = {"vlan": 100, "trust": "on", "mac": "02:00:00:00:00:11"}
 
@@ -108,3 +109,54 @@ async def test_of_what_the_plugin_gave_the_path_alone_says_whose_it_is(node: Nod
     of_the_plugin(node)
     await node.call("ADD", pod="next")
     assert node.left() == ["next-net1", "pci/0000:01:10.1"]
+
+
+def cannot_be_read(node: Node, name: str) -> Path:
+    """A file at which every read fails with EIO, as this process's memory does at its beginning."""
+    path = node.root / FOLDER / name
+    path.rename(node.root / "kept")
+    path.symlink_to("/proc/self/mem")
+    return path
+
+
+async def test_collecting_gives_back_the_others_and_names_what_cannot_be_read(node: Node) -> None:
+    await node.call("ADD", **SETTINGS)
+    await node.call("ADD", pod="other", netns=OTHER, deviceID=address(2), vlan=7)
+    path = cannot_be_read(node, "pod-net1")
+    with pytest.raises(AttachmentError, match=f"{path}.*Input/output error"):
+        await node.call("GC", **{"cni.dev/valid-attachments": []})
+    assert [vf.vlan for vf in node.kernel.vfs] == [0, 100, 0, 0]
+    assert node.left() == ["pci/0000:01:10.1", "pod-net1"]
+    (node.root / "kept").replace(path)
+    await node.call("GC", **{"cni.dev/valid-attachments": []})
+    assert node.left() == []
+
+
+@pytest.mark.parametrize("name", [f"{POD_ID}-net1", "pci/0000:01:10.1"])
+async def test_a_look_tells_of_the_others_and_names_what_cannot_be_read(node: Node, name: str) -> None:
+    of_the_plugin(node)
+    await node.call("ADD", pod="other", netns=OTHER, deviceID=address(2))
+    path, odd = cannot_be_read(node, name), list[PlurimusError]()
+    assert [held.container_id for held in await node.driver.held(Call("GC", conf={"name": "rail"}), odd)] == ["other"]
+    assert [str(path) in str(error) for error in odd] == [True]
+
+
+async def test_a_vf_that_may_be_anothers_is_not_given_back_while_a_file_cannot_be_read(node: Node) -> None:
+    """Neither the plugin's file nor the request says which namespace it was, and the one who has it may be in there."""
+    of_the_plugin(node)
+    (node.root / FOLDER / "other-net1").write_text("{}")
+    (node.root / FOLDER / "pci" / address(1)).write_text(OTHER)
+    before, path = node.kernel.state(), cannot_be_read(node, "other-net1")
+    with pytest.raises(AttachmentError, match=f"{path}.*Input/output error"):
+        await node.call("DEL", pod=POD_ID, netns="")
+    assert node.kernel.state() == before
+    assert node.left() == [f"{POD_ID}-net1", "other-net1", "pci/0000:01:10.1"]
+
+
+async def test_what_cannot_be_understood_is_named_though_another_cannot_be_read(node: Node) -> None:
+    await node.call("ADD", **SETTINGS)
+    await node.call("ADD", pod="other", netns=OTHER, deviceID=address(2))
+    cannot_be_read(node, "other-net1")
+    path = cut_short(node)
+    with pytest.raises(AttachmentError, match=f"{path} cannot be understood"):
+        await node.call("DEL", **SETTINGS)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -116,7 +116,7 @@ class Sriov(Driver):
         if alive is None:
             return
         failures: list[PlurimusError] = []
-        for saved in await in_thread(self._files.all):
+        for saved in await in_thread(lambda: self._files.all(failures)):
             if saved.network == call.network and saved.owner not in alive:
                 one = replace(call, command="DEL", container_id=saved.container_id, ifname=saved.ifname,
                               netns=saved.netns)  # fmt: skip
@@ -129,7 +129,14 @@ class Sriov(Driver):
 
     async def held(self, call: Call, odd: list[PlurimusError]) -> list[Held]:
         """The VFs of all networks: their files are for the node."""
-        return await in_thread(lambda: [self._held(saved) for saved in self._files.all()])
+        return await in_thread(lambda: list(self._look(odd)))
+
+    def _look(self, odd: list[PlurimusError]) -> Iterator[Held]:
+        for saved in self._files.all(odd):
+            try:
+                yield self._held(saved)
+            except PlurimusError as error:
+                odd.append(error)
 
     def _held(self, saved: Saved) -> Held:
         path = saved.netns or self._files.allocated(saved.device)

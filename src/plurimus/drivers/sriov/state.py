@@ -20,7 +20,7 @@ from typing import Any
 import structlog
 
 from plurimus.adapters import files, rooted
-from plurimus.cni.errors import AttachmentError, Code
+from plurimus.cni.errors import AttachmentError, Code, PlurimusError
 from plurimus.drivers.sriov.conf import Settings
 from plurimus.drivers.sriov.saved import Saved, decode, encode
 
@@ -63,9 +63,16 @@ class StateFiles:
             ) from error
         return None if found is None else replace(found, container_id=container_id, ifname=ifname)
 
-    def all(self) -> list[Saved]:
-        """Everything that was saved and can be understood."""
-        return self._all()[0]
+    def all(self, odd: list[PlurimusError] | None = None) -> list[Saved]:
+        """Everything that was saved and can be understood.
+
+        `odd` gets what cannot be read, for who wants the others all the same; without it that is raised, for it may be
+        about any VF.
+
+        Raises:
+            AttachmentError: code 5, with the path of the first.
+        """
+        return self._all(odd)[0]
 
     def age(self, owner: tuple[str, str]) -> float | None:
         """Seconds since what was saved of an attachment was written; None where it is gone."""
@@ -129,7 +136,7 @@ class StateFiles:
     def _path(self, container_id: str, ifname: str) -> Path:
         return self._folder / f"{container_id}-{ifname}"
 
-    def _all(self) -> tuple[list[Saved], list[Path]]:
+    def _all(self, odd: list[PlurimusError] | None = None) -> tuple[list[Saved], list[Path]]:
         found, unreadable = [], []
         for path in _files(self._folder):
             try:
@@ -137,13 +144,17 @@ class StateFiles:
             except ValueError as error:
                 _log.warning("what is saved of a VF cannot be understood", path=str(path), reason=str(error))
                 unreadable.append(path)
+            except AttachmentError as error:
+                if odd is None:
+                    raise
+                odd.append(error)
             else:
                 found += [saved] if saved is not None else []
         return found, unreadable
 
     def _unexplained(self) -> str:
         """The VFs in use that no file explains, of which a file that cannot be understood may be."""
-        explained = {saved.device for saved in self.all()}
+        explained = {saved.device for saved in self.all([])}
         left = [path.name for path in _files(self._devices) if path.name not in explained]
         return (
             f" (it may be {' or '.join(f'{device}, in {self.allocated(device)}' for device in left)})" if left else ""
