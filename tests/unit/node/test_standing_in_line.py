@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from plurimus.cni.errors import Code
+from plurimus.cni.errors import Code, OverloadError
 from plurimus.cni.result import Result
 from plurimus.core import measured
 from plurimus.drivers.call import Call, Driver
@@ -175,7 +175,8 @@ def test_what_a_driver_had_begun_is_undone_where_the_executable_it_needs_was_not
         assert half.half_done == {"runs", "late"}
         if given_up:
             late.cancel()
-        await asyncio.wait([late])
+        (ended,) = await asyncio.gather(late, return_exceptions=True)
+        assert isinstance(ended, asyncio.CancelledError if given_up else OverloadError)
         assert half.half_done == {"runs"}
         assert node.recorded("late") == []
         held.open()
