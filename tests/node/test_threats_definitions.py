@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from . import snapshot
 from .daemon import Node
 from .scripts import PASS_ON, calls, recorder
 
@@ -154,13 +155,13 @@ def test_a_definition_is_no_way_into_another_pods_namespace(node: Node) -> None:
     """What it calls a namespace is not read by anyone; plugins are told the sandbox's own."""
     victim = node.sandbox()
     victim.add()
-    before = victim.links()
+    before = snapshot.kernel(victim.name)
     node.network("hostile", macvlan(netns=victim.netns, sandbox=victim.netns, CNI_NETNS=victim.netns,
                                     args={"cni": {"netns": victim.netns}}))  # fmt: skip
     attacker = node.sandbox("hostile")
     attacker.add()
     assert "net1" in attacker.links()
-    assert victim.links() == before
+    assert snapshot.kernel(victim.name) == before
     attacker.delete()
     victim.delete()
 
