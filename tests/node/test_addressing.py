@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,6 +105,21 @@ async def test_routes_wait_for_an_ipv6_address_that_has_a_gateway() -> None:
     (address,) = [each for each in link["addr_info"] if each["local"] == "fd56::2"]
     assert not address.get("tentative")
     assert [route["gateway"] for route in routes(6, "default")] == ["fd56::1"]
+
+
+async def test_nobody_waits_for_those_that_wait_for_the_kernel_to_know_their_address() -> None:
+    """There are more of them than threads; the kernel asks a thousand times, a second each."""
+    sysctls.write(POD, {"net/ipv6/conf/net1/dad_transmits": "1000"})
+    slow = [result(ips=[{"address": f"fd56::{n:x}/64", "gateway": "fd56::1"}]) for n in range(2, 20)]
+    waiting = [asyncio.create_task(addressing.configure(POD, "net1", each)) for each in slow]
+    while sum(len(link["addr_info"]) for link in ip_json("-6", "addr", "show", "net1", "tentative")) < len(slow):
+        await asyncio.sleep(0.01)
+    await addressing.configure(POD, "net2", result(ips=[{"address": "10.57.0.2/16"}]))
+    assert [task for task in waiting if task.done()] == []
+    for task in waiting:
+        task.cancel()
+    ends = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(end) for end in ends] == [asyncio.CancelledError] * len(slow)
 
 
 async def test_an_address_somebody_else_has_is_an_error() -> None:

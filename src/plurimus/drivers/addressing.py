@@ -9,7 +9,8 @@ import asyncio
 import errno
 import functools
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from plurimus.adapters import links, netns, sysctls
 from plurimus.adapters.netlink import Netlink, NetlinkError, Request
@@ -19,6 +20,8 @@ from plurimus.drivers.threads import in_thread
 from plurimus.wire import netlink as wire
 from plurimus.wire import rtaddresses, rtanswers, rtlinks, rtrequests
 from plurimus.wire import rtnetlink as rt
+
+T = TypeVar("T")
 
 _DAD_PATIENCE, _DAD_PAUSE = 5.0, 0.05
 _NOTIFY = ("net/ipv4/conf/{}/arp_notify", "net/ipv6/conf/{}/ndisc_notify")
@@ -82,15 +85,19 @@ async def settle(netns: str, ifname: str, result: Result) -> None:
         AttachmentError: somebody else has an address, or the kernel still does not know after 5 s (without a carrier it
             cannot, which is no error), or it refuses a route.
     """
-    with await in_thread(lambda: Netlink.open(netns)) as netlink:
-        index = index_of(netlink, netns, ifname)
-        for _ in range(round(_DAD_PATIENCE / _DAD_PAUSE)):
-            if not await in_thread(lambda: _is_unsettled(netlink, index, ifname)):
-                break
-            await asyncio.sleep(_DAD_PAUSE)
-        else:
-            await in_thread(lambda: _refuse_tentative(netlink, index, ifname))
-        await in_thread(lambda: _first_refusal(netlink, _routes(result, index, ifname)))
+
+    def look(at: Callable[[Netlink, int], T]) -> T:
+        # a socket each time: one that is kept would stay open where the wait for it is cancelled
+        with Netlink.open(netns) as netlink:
+            return at(netlink, index_of(netlink, netns, ifname))
+
+    for _ in range(round(_DAD_PATIENCE / _DAD_PAUSE)):
+        if not await in_thread(lambda: look(lambda netlink, index: _is_unsettled(netlink, index, ifname))):
+            break
+        await asyncio.sleep(_DAD_PAUSE)
+    else:
+        await in_thread(lambda: look(lambda netlink, index: _refuse_tentative(netlink, index, ifname)))
+    await in_thread(lambda: look(lambda netlink, index: _first_refusal(netlink, _routes(result, index, ifname))))
 
 
 async def check(netns: str, ifname: str, result: Result) -> None:
