@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from plurimus.cni.result import Result
+from plurimus.core import measured
 from plurimus.drivers.call import Call, Driver
 from plurimus.drivers.inprocess import InProcess
 from plurimus.drivers.options import Unknown
@@ -91,12 +92,13 @@ async def test_what_a_driver_knows_is_done_by_it(keys: dict[str, Any]) -> None:
 async def test_an_option_it_does_not_know_sends_every_verb_of_the_attachment_to_the_executable(
     logged: list[Any],
 ) -> None:
-    node = Node("wire")
+    node, before = Node("wire"), measured.UNKNOWN_OPTIONS.value("wire", "executable")
     await node.run("wire", mtu=1400, newOption=1)
     assert node.drivers["wire"].verbs == []
     assert node.outside == list(VERBS)
     assert node.executables.runs[0][2] == json.loads(conf(mtu=1400, newOption=1))
     assert node.unknown.document() == [{"type": "wire", "key": "newOption", "by": "executable", "calls": len(VERBS)}]
+    assert measured.UNKNOWN_OPTIONS.value("wire", "executable") - before == len(VERBS)
     (line,) = logged
     assert (line["log_level"], line["plugin"], line["key"]) == ("info", "wire", "newOption")
 
@@ -110,10 +112,11 @@ async def test_what_the_runtime_adds_to_a_call_does_not_change_who_does_it() -> 
 
 
 async def test_without_an_executable_the_driver_does_it_and_a_warning_says_what_is_ignored(logged: list[Any]) -> None:
-    node = Node()
+    node, before = Node(), measured.UNKNOWN_OPTIONS.value("wire", "driver")
     await node.run("wire", ["ADD", "DEL"], newOption=1)
     assert node.drivers["wire"].verbs == ["ADD", "DEL"]
     assert node.unknown.document() == [{"type": "wire", "key": "newOption", "by": "driver", "calls": 2}]
+    assert measured.UNKNOWN_OPTIONS.value("wire", "driver") - before == 2
     (line,) = logged
     assert (line["log_level"], line["plugin"], line["key"], line["network"]) == ("warning", "wire", "newOption", "rail")
 
