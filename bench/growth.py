@@ -20,10 +20,10 @@ _SEEN = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """How many other pods and how many definitions there are, from few to many."""
+    """How many other pods and how many definitions there are, the pod's own among them, from few to many."""
 
     pods: Sequence[int] = (10, 100, 500)
-    definitions: Sequence[int] = (100, 1000, 5000)
+    definitions: Sequence[int] = (10, 1000, 5000)
 
 
 @dataclass
@@ -44,10 +44,10 @@ def measure(candidates: Sequence[Candidate], pods: int, others: Others) -> list[
         say("growth", f"{running} pods, {defined} definitions")
         for each in candidates:
             networks.run_others(each.api.store, running, K)
-            networks.define_others(each.api.store, defined)
+            networks.define_others(each.api.store, defined, K)
         time.sleep(_SEEN)
         cells.append(Cell(running, defined, phases.rounds(candidates, "fast", K, pods)))
     for each in candidates:
         networks.run_others(each.api.store, 0, K)
-        networks.define_others(each.api.store, 0)
+        networks.define_others(each.api.store, K, K)
     return cells

@@ -93,14 +93,14 @@ def define(store: Store, folder: Path, most: int) -> None:
             _define(store, network(kind, k), {"type": plugin, "master": NIC, "mode": "bridge", "ipam": ipam})
 
 
-def define_others(store: Store, total: int) -> None:
-    """Definitions nobody asks for, until there are `total` of all kinds; further ones go."""
+def define_others(store: Store, total: int, k: int) -> None:
+    """Definitions nobody asks for, until there are `total`; further ones go, but for those of `k` fast networks."""
     plural = "network-attachment-definitions"
-    have = [key for key in store.objects if key[0] == plural]
-    for key in have[max(total, 0) :]:
-        if key[2].startswith("other-"):
-            store.delete(key)
-    for number in range(len(have), total):
+    needed = {(plural, "default", network("fast", number)) for number in range(k)}
+    have = [key for key in store.objects if key[0] == plural and key not in needed]
+    for key in have[total - k :]:
+        store.delete(key)
+    for number in range(k + len(have), total):
         _define(store, f"other-{number}", {"type": "macvlan", "master": NIC, "ipam": {"type": "host-local"}})
 
 

@@ -39,7 +39,7 @@ class Sizes:
 
 
 QUICK = Sizes(pods=4, networks=(0, 1, 8), slow_pods=3, burst_pods=16, bursts=1, remembered=20,
-              others=growth.Others(pods=(10, 100), definitions=(100, 1000)))  # fmt: skip
+              others=growth.Others(pods=(10, 100), definitions=(10, 1000)))  # fmt: skip
 
 
 @dataclass
