@@ -88,12 +88,12 @@ wheels: setup      ## release wheels for amd64 and arm64, each with its shim
 	@for target in amd64 arm64; do \
 	  PLURIMUS_TARGET=$$target $(PY) -m hatchling build -t wheel -d dist || exit 1; done
 
-image: setup       ## the daemon's image for this machine's architecture, as an archive in build/images
-	@$(PY) tools/build_image.py build/images
+image: setup       ## the daemon's image for this machine's architecture, as an archive in build/images (EXTRA=tracing: with that)
+	@$(PY) tools/build_image.py build/images $(if $(EXTRA),--extra $(EXTRA))
 
 images: setup      ## the same for amd64 and arm64
 	@$(LOCKED) tools/ziglang.txt
-	@$(PY) tools/build_image.py build/images --arch amd64 arm64
+	@$(PY) tools/build_image.py build/images --arch amd64 arm64 $(if $(EXTRA),--extra $(EXTRA))
 
 manifests: setup   ## the manifests of deploy/, from its kustomizations
 	@$(PY) tools/build_kubernetes.py build/kubernetes --only kubectl

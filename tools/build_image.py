@@ -1,10 +1,11 @@
 """Build the image of the daemon, without a registry or a builder: Debian's Python, our wheel and what it needs.
 
-usage: build_image.py [OUTPUT] [--arch amd64|arm64 ...]
+usage: build_image.py [OUTPUT] [--arch amd64|arm64 ...] [--extra NAME ...]
 
 Makes OUTPUT/plurimus-<architecture>.tar, for this machine's architecture unless told; nothing of another one is run.
 The packages are Debian's, fetched by apt; the wheels are those of requirements.txt, fetched by pip.  The shim for
-another architecture is compiled by ziglang.  Does nothing twice.
+another architecture is compiled by ziglang.  With `--extra` it also has what the wheel's extra of that name needs.
+Does nothing twice.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
@@ -39,6 +40,8 @@ PACKAGES = [
     "liblzma5", f"libpython{PYTHON}-minimal", f"libpython{PYTHON}-stdlib", "libssl3", "libuuid1", "netbase",
     f"python{PYTHON}-minimal", "zlib1g",
 ]  # fmt: skip
+PACKAGES_OF_EXTRAS = {"tracing": ["libstdc++6"]}
+"""What the wheels of an extra need beside."""
 UNUSED_MODULES = ["__phello__", "config-*", "curses", "dbm", "distutils", "ensurepip", "idlelib", "lib2to3",
                   "pydoc_data", "sqlite3", "test", "tkinter", "turtledemo", "venv"]  # fmt: skip
 UNUSED_EXTENSIONS = ["_crypt", "_curses", "_curses_panel", "_dbm", "_sqlite3", "_test*", "_xxtestfuzz", "nis",
@@ -56,6 +59,7 @@ PROGRAMS = ["basename", "cat", "chroot", "cp", "dirname", "env", "grep", "head",
 """Of busybox: the daemon needs chroot, the scripts of deploy/image some, people the others."""
 SCRIPTS = ROOT / "deploy/image"
 TOOLS = ("build_shim", "debian_root", "elf_check", "oci", "wheel_shim")
+NAME = "plurimus"
 PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LIBRARY = f"usr/local/lib/python{PYTHON}/dist-packages"
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -63,17 +67,17 @@ LABELS = {"title": "plurimus", "version": build_shim.version(), "licenses": "Apa
 HERE = build_shim.MACHINES.get(platform.machine(), "")
 
 
-def build(output: Path, architectures: Iterable[str]) -> None:
-    """Make the images that are not there, made of the same sources."""
+def build(output: Path, architectures: Iterable[str], extras: Sequence[str] = ()) -> None:
+    """Make the images that are not there, made of the same sources and with the same extras."""
     for architecture in architectures:
         archive, stamp = output / f"plurimus-{architecture}.tar", output / f".{architecture}.built-from"
-        wanted = _fingerprint()
+        wanted = _fingerprint(extras)
         if archive.exists() and stamp.exists() and stamp.read_text() == wanted:
             continue
         output.mkdir(parents=True, exist_ok=True)
         stamp.unlink(missing_ok=True)
         with tempfile.TemporaryDirectory(prefix="plurimus-image-") as work:
-            _build(archive, architecture, Path(work))
+            _build(archive, architecture, Path(work), extras)
         stamp.write_text(wanted)
 
 
@@ -82,12 +86,13 @@ def name() -> str:
     return f"localhost/plurimus:{build_shim.version()}"
 
 
-def _build(archive: Path, architecture: str, work: Path) -> None:
+def _build(archive: Path, architecture: str, work: Path, extras: Sequence[str]) -> None:
     started = time.monotonic()
     epoch = int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
     base, ours = work / "base", work / "ours"
-    _say(f"fetching {len(PACKAGES)} packages of {SUITE} for {architecture}")
-    packages = debian_root.unpack(PACKAGES, base, suite=SUITE, architecture=architecture, work=work / "apt")
+    wanted = [*PACKAGES, *(each for extra in extras for each in PACKAGES_OF_EXTRAS.get(extra, ()))]
+    _say(f"fetching {len(wanted)} packages of {SUITE} for {architecture}")
+    packages = debian_root.unpack(wanted, base, suite=SUITE, architecture=architecture, work=work / "apt")
     interpreter = base
     if architecture != HERE:
         interpreter = work / "here"
@@ -95,9 +100,9 @@ def _build(archive: Path, architecture: str, work: Path) -> None:
     _arrange(base)
     _say("fetching the wheels")
     library = ours / LIBRARY
-    _install(_wheel(architecture, work), library, architecture)
+    _install(_wheel(architecture, work), library, architecture, extras)
     _programs(ours)
-    _identity(ours, packages)
+    _identity(ours, packages, extras)
     _compile(interpreter, base / f"usr/lib/python{PYTHON}", f"/usr/lib/python{PYTHON}")
     _compile(interpreter, library, f"/{LIBRARY}")
     if problems := elf_check.problems([base, ours], architecture):
@@ -152,18 +157,19 @@ def _wheel(architecture: str, work: Path) -> Path:
     return wheel
 
 
-def _install(wheel: Path, library: Path, architecture: str) -> None:
+def _install(wheel: Path, library: Path, architecture: str, extras: Sequence[str]) -> None:
     """Our wheel and, in the locked releases, all it needs; pip would ask the Python it runs in what that is."""
     machine = MACHINES[architecture]
     tags = [*(f"manylinux_2_{minor}_{machine}" for minor in range(36, 16, -1)), f"manylinux2014_{machine}"]
     options = ["--target", str(library), "--no-deps", "--no-compile", "--only-binary=:all:", "--upgrade", "--quiet",
                "--disable-pip-version-check", "--implementation", "cp", "--python-version", PYTHON,
                *(f"--platform={tag}" for tag in tags)]  # fmt: skip
-    wanted, locked = [str(wheel)], wheel.with_name("locked.txt")
+    wanted, locked, needed = [str(wheel)], wheel.with_name("locked.txt"), set[NormalizedName]()
     while wanted:
         _run([sys.executable, "-m", "pip", "install", *options, *wanted], os.environ)
-        missing = set(_missing(library))
-        locked.write_text("".join(_locked(missing)))
+        missing = set(missing_in(library, extras))
+        needed |= missing  # all at once: pip takes a folder away that an earlier call has made, though several share it
+        locked.write_text("".join(_locked(needed)))
         wanted = ["--require-hashes", "--requirement", str(locked)] if missing else []
     shutil.rmtree(library / "bin")
     # the one extension that needs C++'s library; the module does without it, where it matters nothing
@@ -182,16 +188,24 @@ def _locked(names: set[NormalizedName]) -> Iterator[str]:
     return (entries[name] for name in sorted(names))
 
 
-def _missing(library: Path) -> Iterator[NormalizedName]:
-    """The names of what the packages in `library` require of one another and do not find there."""
+def missing_in(library: Path, extras: Sequence[str]) -> Iterator[NormalizedName]:
+    """The names of what the packages in `library`, and these extras of ours, require and do not find there."""
     found = list(distributions(path=[str(library)]))
     there = {canonicalize_name(each.metadata["Name"]) for each in found}
-    needed = {canonicalize_name(required.name) for each in found for required in _required(each)}
+    ours = next((each for each in found if each.metadata["Name"] == NAME), None)
+    if unknown := set(extras) - set(ours.metadata.get_all("Provides-Extra") or () if ours else ()):
+        raise SystemExit(f"build_image: {NAME} has no extra {', '.join(sorted(unknown))}")
+    needed = {
+        canonicalize_name(required.name)
+        for each in found
+        for extra in ("", *(extras if each is ours else ()))
+        for required in _required(each, extra)
+    }
     yield from needed - there
 
 
-def _required(distribution: Distribution) -> Iterator[Requirement]:
-    environment = {"python_version": PYTHON, "python_full_version": f"{PYTHON}.0", "extra": ""}
+def _required(distribution: Distribution, extra: str) -> Iterator[Requirement]:
+    environment = {"python_version": PYTHON, "python_full_version": f"{PYTHON}.0", "extra": extra}
     for text in distribution.requires or []:
         required = Requirement(text)
         if required.marker is None or required.marker.evaluate(environment):
@@ -208,9 +222,9 @@ def _programs(ours: Path) -> None:
     _link(folder / "plurimus-shim", f"/{LIBRARY}/plurimus/plurimus-shim")
 
 
-def _identity(ours: Path, packages: Iterable[str]) -> None:
+def _identity(ours: Path, packages: Iterable[str], extras: Sequence[str]) -> None:
     """A name that changes with what is in the image."""
-    digest = hashlib.sha256("\n".join([_fingerprint(), *packages]).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join([_fingerprint(extras), *packages]).encode()).hexdigest()
     path = ours / "usr/share/plurimus/id"
     path.parent.mkdir(parents=True)
     path.write_text(f"{build_shim.version()}-{digest[:12]}\n")
@@ -229,13 +243,13 @@ def _compile(interpreter: Path, folder: Path, shown: str) -> None:
     _run(command, os.environ | {"PYTHONHOME": str(interpreter / "usr"), "PYTHONHASHSEED": "0"})
 
 
-def _fingerprint() -> str:
+def _fingerprint(extras: Sequence[str]) -> str:
     """Changes with all of the project that goes into an image; a newer package in Debian's archive does not count."""
     tracked = [ROOT / name for name in ("requirements.txt", "pyproject.toml", "LICENSE", "README.md")]
     tracked += [Path(__file__).with_name(f"{name}.py") for name in (*TOOLS, "build_image")]
     for folder, pattern in (("src/plurimus", "**/*.py"), ("shim", "*"), ("deploy/image", "*")):
         tracked += sorted((ROOT / folder).glob(pattern))
-    digest = hashlib.sha256(os.environ.get("SOURCE_DATE_EPOCH", "").encode())
+    digest = hashlib.sha256(" ".join((os.environ.get("SOURCE_DATE_EPOCH", ""), *sorted(extras))).encode())
     for path in tracked:
         digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
     return digest.hexdigest()
@@ -255,5 +269,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path, nargs="?", default=ROOT / "build/images")
     parser.add_argument("--arch", nargs="+", choices=sorted(MACHINES), default=[HERE], metavar="ARCHITECTURE")
+    parser.add_argument("--extra", nargs="+", default=[], metavar="NAME")
     arguments = parser.parse_args()
-    build(arguments.output, arguments.arch)
+    build(arguments.output, arguments.arch, arguments.extra)

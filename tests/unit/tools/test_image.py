@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tools import elf_check, oci
+from tools import build_image, elf_check, oci
 
 HERE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 
@@ -130,3 +130,29 @@ def test_what_is_no_program_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     (tmp_path / "link").symlink_to("nowhere")
     assert elf_check.problems([tmp_path], HERE) == []
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """With a package called as ours, and one it needs, which has an extra of the same name."""
+    extra = 'Provides-Extra: tracing\nRequires-Dist: {}; extra == "tracing"\n'
+    for name, rest in {
+        "plurimus": f"Requires-Dist: there\nRequires-Dist: old; python_version < '3'\n{extra.format('Spans.OTLP')}",
+        "there": f"Requires-Dist: deeper>=1\n{extra.format('not-this')}",
+    }.items():
+        folder = tmp_path / f"{name}-1.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n{rest}")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("extras", "wanted"), [([], {"deeper"}), (["tracing"], {"deeper", "spans-otlp"})])
+def test_an_image_has_what_ours_and_its_extras_need_and_no_extras_of_others(
+    library: Path, extras: list[str], wanted: set[str]
+) -> None:
+    assert set(build_image.missing_in(library, extras)) == wanted
+
+
+def test_an_extra_that_ours_does_not_have_is_refused_by_name(library: Path) -> None:
+    with pytest.raises(SystemExit, match="plurimus has no extra tracin"):
+        set(build_image.missing_in(library, ["tracin"]))
