@@ -63,6 +63,7 @@ async def test_one_out_of_sight_is_not_said_to_be_gone(path: str) -> None:
     cookie = await cookie_of(path)
     assert [await KERNEL.is_gone("/unseen/path", known) for known in (cookie, "")] == [False, False]
     assert not await KERNEL.is_gone("", "")
+    assert not await KERNEL.is_gone(f"/{'a' * 300}/path", "")
 
 
 async def test_one_without_a_path_is_gone_for_only_a_path_leads_to_it(path: str) -> None:

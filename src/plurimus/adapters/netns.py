@@ -141,7 +141,8 @@ def is_gone(path: str) -> bool:
     parts = Path(path).parts
     if parts[:2] == ("/", "proc") and len(parts) > 3 and parts[2].isdecimal():
         return Path("/proc/self").exists() and not Path(*parts[:3]).exists()
-    return is_leftover(path) or (bool(path) and Path(path).parent.is_dir() and not Path(path).exists())
+    # by functions no path is too long for
+    return is_leftover(path) or (os.path.isdir(os.path.dirname(path)) and not os.path.exists(path))  # noqa: PTH110, PTH112, PTH120
 
 
 def create(path: str) -> None:

@@ -16,7 +16,6 @@ import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -122,7 +121,7 @@ class Executables:
             raise AttachmentError(f"invalid plugin name: {kind!r}")
         for folder in search:
             path = f"{folder}/{kind}"
-            if Path(rooted.below(self._chroot, path)).is_file():
+            if os.path.isfile(rooted.below(self._chroot, path)):  # noqa: PTH113 - no name is too long for it
                 return path
         raise AttachmentError(
             f"failed to find plugin {json.dumps(kind)} in path [{' '.join(search)}]"

@@ -69,6 +69,11 @@ def test_a_broken_file_spoils_no_other(content: str, tmp_path: Path) -> None:
     assert found.types == ("good",)
 
 
+def test_no_file_can_have_so_long_a_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        CONFDIR.load(str(tmp_path / ("a" * 300)))
+
+
 def test_a_folder_that_is_missing_has_nothing(tmp_path: Path) -> None:
     """F15."""
     (tmp_path / "file").write_text("")

@@ -104,6 +104,13 @@ async def test_a_type_is_a_file_name(kind: str, tmp_path: Path) -> None:
     assert "invalid plugin name" in (await failure(tmp_path, kind=kind)).msg
 
 
+@pytest.mark.parametrize("kind", ["a" * 300, "p"])
+async def test_no_file_can_have_so_long_a_name(kind: str, tmp_path: Path) -> None:
+    """A definition chooses the type; and the node's own folders may be too deep."""
+    search = (tmp_path / "/".join(["b" * 200] * 30),) if kind == "p" else ()
+    assert "failed to find plugin" in (await failure(tmp_path, kind=kind, search=search)).msg
+
+
 async def test_a_plugin_that_cannot_be_run_is_named(tmp_path: Path) -> None:
     """F22: the executable bit is not looked at when it is searched for."""
     scripts.script(tmp_path / "plugin", "exit 0", mode=0o644)

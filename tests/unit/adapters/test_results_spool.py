@@ -37,6 +37,10 @@ def names(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir())
 
 
+def test_nothing_is_owed_of_a_container_whose_name_no_file_can_have(tmp_path: Path) -> None:
+    assert not SpoolFiles(tmp_path).has("a" * 300, "eth0")
+
+
 async def test_a_result_is_the_file_of_libcni(tmp_path: Path) -> None:
     """F12: name, mode, keys."""
     results = ResultFiles(tmp_path / "results")
