@@ -14,6 +14,7 @@ import asyncio
 import ipaddress
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 
@@ -32,6 +33,8 @@ from plurimus.wire.rtchanges import Change
 from plurimus.wire.rtdetails import Details
 from plurimus.wire.rtkinds import NewLink
 from plurimus.wire.rtrules import WholeRoute
+
+T = TypeVar("T")
 
 _KIND = "vrf"
 _OF_THE_KERNEL = frozenset({253, 254, 255})
@@ -185,23 +188,28 @@ def _is_its(route: WholeRoute, index: int) -> bool:
 
 async def _restore(call: Call, lost: _Lost) -> None:
     """Make again what the kernel forgot; routes once it has routes to the addresses themselves, in up to 5 s."""
-    with await in_thread(lambda: Netlink.open(call.netns)) as door:
-        await in_thread(lambda: door.change_all([_again(*each) for each in lost.addresses.items()]))
-        waited, pause = 0.0, _FIRST_PAUSE
-        while missing := await in_thread(lambda: _without_route(door, lost)):
-            if waited >= _PATIENCE:
-                raise AttachmentError(
-                    f"failed getting local/host addresses for {call.ifname}: {missing} has no route in table "
-                    f"{lost.table} after {waited:.0f} s"
-                )
-            await asyncio.sleep(pause)
-            waited, pause = waited + pause, 2 * pause
 
-        def put() -> None:
-            for route in lost.routes:
-                rules.copy_route(door, route, lost.table)
+    def at(work: Callable[[Netlink], T]) -> T:
+        # a socket each time: one that is kept would stay open where the wait for it is cancelled
+        with Netlink.open(call.netns) as door:
+            return work(door)
 
-        await in_thread(put)
+    def put(door: Netlink) -> None:
+        for route in lost.routes:
+            rules.copy_route(door, route, lost.table)
+
+    again = [_again(*each) for each in lost.addresses.items()]
+    await in_thread(lambda: at(lambda door: door.change_all(again)))
+    waited, pause = 0.0, _FIRST_PAUSE
+    while missing := await in_thread(lambda: at(lambda door: _without_route(door, lost))):
+        if waited >= _PATIENCE:
+            raise AttachmentError(
+                f"failed getting local/host addresses for {call.ifname}: {missing} has no route in table "
+                f"{lost.table} after {waited:.0f} s"
+            )
+        await asyncio.sleep(pause)
+        waited, pause = waited + pause, 2 * pause
+    await in_thread(lambda: at(put))
 
 
 def _again(address: rt.IPInterface, payload: bytes) -> Request:
