@@ -79,5 +79,12 @@ def vlans(index: int, untagged: int, tagged: Collection[int]) -> Request:
     return Request(f"putting port {index} into VLANs", rtlinks.RTM_SETLINK, 0, payload)
 
 
+def untagged_vlan(netlink: Netlink, index: int) -> int:
+    """The VLAN of what comes without a tag by a port; 0 where there is none.  The kernel tells of all ports at once."""
+    what = f"VLANs of port {index}"
+    found = netlink.read(what, rt.RTM_GETLINK, wire.NLM_F_DUMP, rtbridge.dump_vlans(), rtbridge.untagged_vlans)
+    return dict(found).get(index, 0)
+
+
 def _addresses(payloads: Iterable[bytes]) -> list[rt.Address]:
     return [found for payload in payloads if (found := rtanswers.address(payload)) is not None]

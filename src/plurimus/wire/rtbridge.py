@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterable, Iterator
 
 from plurimus.wire import rtnetlink as rt
-from plurimus.wire.netlink import U32, attribute, attributes
+from plurimus.wire.netlink import U32, WireError, attribute, attributes, each_attribute
 from plurimus.wire.rtkinds import IFLA_INFO_DATA
 
 RTM_DELADDR = 21
@@ -25,7 +25,7 @@ _MASTER = struct.pack("=H", 1)
 _PVID, _UNTAGGED, _RANGE_BEGIN, _RANGE_END = 0x2, 0x4, 0x8, 0x10
 _IFLA_BR_BRIDGE_ID, _PRIORITY_SIZE = 11, 2
 _NESTED = 0x8000
-_SKIP_STATS = U32.pack(1 << 3)
+_SKIP_STATS, _VLAN_RANGES = U32.pack(1 << 3), U32.pack(1 << 2)
 _VLAN_INFO = struct.Struct("=HH")
 
 
@@ -70,6 +70,34 @@ def identities(payloads: Iterable[bytes]) -> list[bytes]:
 def dump_addresses(index: int, family: int) -> bytes:
     """RTM_GETADDR for one interface; kernels before 4.20 tell all the same those of every one."""
     return rt.ADDRESS.pack(rt.FAMILIES[family], 0, 0, 0, index)
+
+
+def dump_vlans() -> bytes:
+    """RTM_GETLINK for all ports of all bridges, with the VLANs they are in as ranges."""
+    return rt.LINK.pack(_AF_BRIDGE, 0, 0, 0, 0) + attribute(rt.IFLA_EXT_MASK, _VLAN_RANGES)
+
+
+def untagged_vlans(payloads: Iterable[bytes]) -> list[tuple[int, int]]:
+    """The indexes of those in RTM_NEWLINK that have a VLAN for what comes without a tag, and which.
+
+    Raises:
+        WireError: the kernel would not send that.
+    """
+    found = []
+    for payload in payloads:
+        if len(payload) < rt.LINK.size:
+            raise WireError(f"{len(payload)} bytes where {rt.LINK.size} are the least")
+        index = rt.LINK.unpack_from(payload)[2]
+        spec = attributes(payload[rt.LINK.size :]).get(_IFLA_AF_SPEC, b"")
+        for kind, entry in each_attribute(spec):
+            if kind != _IFLA_BRIDGE_VLAN_INFO:
+                continue
+            if len(entry) != _VLAN_INFO.size:
+                raise WireError(f"a VLAN of {len(entry)} bytes")
+            flags, vlan = _VLAN_INFO.unpack(entry)
+            if flags & _PVID:
+                found.append((index, vlan))
+    return found
 
 
 def _about(index: int) -> bytes:

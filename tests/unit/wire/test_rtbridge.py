@@ -102,9 +102,24 @@ def test_one_bridge_is_asked_for(index: int) -> None:
     assert (message["index"], message["family"], message.get_attr("IFLA_EXT_MASK")) == (index, 0, 8)
 
 
+def test_the_vlans_of_all_ports_are_asked_for_as_ranges() -> None:
+    message = decoded(ifinfmsg, rtbridge.dump_vlans())
+    assert (message["family"], message["index"], message.get_attr("IFLA_EXT_MASK")) == (AF_BRIDGE, 0, 4)
+
+
+@given(INDEXES, st.just(0) | st.integers(1, 4094), VLANS)
+def test_the_vlan_of_what_comes_without_a_tag_is_found_among_the_others(
+    index: int, untagged: int, tagged: set[int]
+) -> None:
+    """The kernel tells of a port as it is told of it."""
+    payload = rtbridge.join_vlans(index, untagged, tagged)
+    assert rtbridge.untagged_vlans([payload]) == ([(index, untagged)] if untagged else [])
+
+
 @given(st.binary(max_size=60))
 def test_what_no_kernel_sends_is_a_wire_error_at_most(payload: bytes) -> None:
-    try:
-        rtbridge.identities([payload])
-    except WireError:
-        return
+    for parse in (rtbridge.identities, rtbridge.untagged_vlans):
+        try:
+            parse([payload])
+        except WireError:
+            continue

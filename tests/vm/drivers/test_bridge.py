@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.node.bridges import BRIDGE, PODS, add, addresses, check, conf, delete, details, executable, ping, pods, ports
+from tests.node import plugins
+from tests.node.bridges import (
+    BRIDGE,
+    PODS,
+    add,
+    addresses,
+    check,
+    conf,
+    delete,
+    details,
+    driver,
+    executable,
+    ping,
+    pods,
+    ports,
+    variables,
+)  # fmt: skip
 from tests.node.snapshot import ip, ip_json, kernel, run
 
 POD, OTHER = PODS
@@ -139,3 +156,86 @@ def test_one_deletes_what_the_other_made(added_by: str) -> None:
     else:
         delete(given)
     assert "eth0" not in kernel(POD)["links"]
+
+
+HALVES = {
+    "no port": [],
+    "in the default VLAN": [f"ip link set half master {BRIDGE}"],
+    "in no VLAN": [f"ip link set half master {BRIDGE}", "bridge vlan del dev half vid 1"],
+}
+GATED = conf("10.6.0.2/24", vlan=100, isDefaultGateway=True)
+ITS_VLAN = {"vlan": 100, "flags": ["PVID", "Egress Untagged"]}
+
+
+def half_made(commands: list[str]) -> None:
+    """What somebody leaves who is killed while the host's interface in VLAN 100 is made."""
+    ip("link", "add", BRIDGE, "type", "bridge", "vlan_filtering", "1")
+    ip("link", "add", f"{BRIDGE}.100", "type", "veth", "peer", "name", "half")
+    for command in commands:
+        run(*command.split())
+
+
+@pytest.mark.parametrize("commands", HALVES.values(), ids=HALVES)
+def test_a_gateway_that_was_left_half_made_is_finished_by_the_next_pod(commands: list[str]) -> None:
+    half_made(commands)
+    add(GATED)
+    assert (details("half")["master"], vlans("half")) == (BRIDGE, [ITS_VLAN])
+    assert ping("10.6.0.1", POD)
+
+
+def test_pods_that_come_at_once_all_finish_a_gateway_that_was_left_half_made() -> None:
+    half_made([])
+
+    async def work() -> None:
+        second = conf("10.6.0.3/24", vlan=100, isDefaultGateway=True)
+        given = {POD: GATED, OTHER: second}
+        await asyncio.gather(
+            *(plugins.answer(driver(), variables("ADD", pod, "eth0"), each) for pod, each in given.items())
+        )
+
+    asyncio.run(work())
+    assert (details("half")["master"], vlans("half")) == (BRIDGE, [ITS_VLAN])
+    for pod in PODS:
+        assert ping("10.6.0.1", pod)
+
+
+def test_a_gateway_joins_its_bridge_again_where_that_was_made_anew() -> None:
+    by = driver()
+    add(GATED, by=by)
+    ip("link", "delete", BRIDGE)
+    add(conf("10.6.0.3/24", vlan=100, isDefaultGateway=True), OTHER, by=by)
+    assert ping("10.6.0.1", OTHER)
+
+
+def test_the_default_vlan_is_kept_where_a_half_made_gateway_is_finished() -> None:
+    half_made([f"ip link set half master {BRIDGE}"])
+    add(GATED | {"preserveDefaultVlan": True})
+    assert vlans("half") == [{"vlan": 1, "flags": ["Egress Untagged"]}, ITS_VLAN]
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        [f"ip link add link {BRIDGE} name {BRIDGE}.100 type vlan id 100"],
+        [
+            f"ip link add {BRIDGE}.100 type veth peer name half",
+            "ip link add hub type bridge",
+            "ip link set half master hub",
+        ],
+        [f"ip link add {BRIDGE}.100 type veth peer name half netns {OTHER}"],
+    ],
+    ids=["a VLAN's device", "a port of another bridge", "an end in another namespace"],
+)  # fmt: skip
+def test_an_interface_of_that_name_that_is_somebody_elses_is_used_as_it_is(commands: list[str]) -> None:
+    """As the plugin does."""
+    ip("link", "add", BRIDGE, "type", "bridge", "vlan_filtering", "1")
+    for command in commands:
+        run(*command.split())
+    before = details(f"{BRIDGE}.100")
+    result = add(GATED)
+    after = details(f"{BRIDGE}.100")
+    assert result["interfaces"][3]["mac"] == after["address"] == before["address"]
+    assert after["linkinfo"] == before["linkinfo"]
+    assert addresses(f"{BRIDGE}.100") == ["10.6.0.1/24"]
+    if "hub" in kernel()["links"]:
+        assert details("half")["master"] == "hub"

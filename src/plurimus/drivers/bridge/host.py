@@ -19,11 +19,9 @@ from typing import TypeVar
 from plurimus.adapters import bridges, links, sysctls
 from plurimus.adapters.netlink import Netlink, NetlinkError, Request
 from plurimus.cni.errors import AttachmentError
-from plurimus.drivers import veth
-from plurimus.drivers.bridge import port
+from plurimus.drivers.bridge import vlaninterface
 from plurimus.drivers.bridge.conf import Settings
 from plurimus.drivers.bridge.gateways import conflicts
-from plurimus.drivers.veth import Pair
 from plurimus.wire import rtkinds
 from plurimus.wire import rtnetlink as rt
 from plurimus.wire.rtdetails import Details
@@ -42,6 +40,7 @@ class HostBridges:
     def __init__(self) -> None:
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._known: dict[str, int] = {}
+        self._whole: dict[str, tuple[int, int]] = {}
 
     def ensure(self, host: Netlink, settings: Settings) -> int:
         """The index of the bridge, up; made where there is none.
@@ -78,15 +77,18 @@ class HostBridges:
             sysctls.write_here({FORWARDING[family]: "1"})
 
     def ensure_vlan_interface(self, host: Netlink, bridge: int, settings: Settings) -> str:
-        """The name of the host's interface in the VLAN of its pods: a veth, whose other end is a port of the bridge."""
+        """The name of the host's interface in the VLAN of its pods, up.
+
+        What once was seen whole is so for as long as it and the bridge have their indexes.
+        """
         name = f"{settings.bridge}.{settings.vlan}"
-        with self._locks[name]:
-            flags = host.flags(name)
-            if flags is None:
-                _make_vlan_interface(host, name, bridge, settings)
-                flags = 0
-        if not flags & rt.IFF_UP:
-            host.change_all([links.raising(index_of(host, name))])
+        index = host.index(name)
+        if index is None or self._whole.get(name) != (index, bridge):
+            with self._locks[name]:
+                index = vlaninterface.ensure(host, name, bridge, settings)
+            self._whole[name] = index, bridge
+        if not (host.flags(name) or 0) & rt.IFF_UP:
+            host.change_all([links.raising(index)])
         return name
 
     def _index(self, host: Netlink, settings: Settings) -> int:
@@ -160,22 +162,6 @@ def _random_mac() -> bytes:
     made = bytearray(secrets.token_bytes(_OCTETS))
     made[0] = made[0] & ~1 | _LOCAL
     return bytes(made)
-
-
-def _make_vlan_interface(host: Netlink, name: str, bridge: int, settings: Settings) -> None:
-    """Another process may be faster, which is as good."""
-    mtu = _there(host.mtu(settings.bridge), settings.bridge)
-    try:
-        peer = veth.make(host, None, Pair(name, mtu=mtu, master=bridge))
-    except NetlinkError as error:
-        if error.errno == errno.EEXIST:
-            return
-        raise error.about(f"failed to create vlan interface {name!r}: ") from error
-    try:
-        port.join(host, peer.index, peer.name, settings.vlan, (), keep_default=settings.keep_default_vlan)
-    except BaseException:
-        host.batch([links.deletion(peer.index)])
-        raise
 
 
 def _there(found: T | None, name: str) -> T:
