@@ -20,10 +20,14 @@ from .snapshot import firewall
 
 pytestmark = pytest.mark.usefixtures("root")
 
+AGAIN = "the API server answers again; what failed is tried again"
+
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[SoakNode]:
-    with SoakNode(tmp_path) as node:
+    node = SoakNode(tmp_path)
+    node.config["logLevel"] = "verbose"
+    with node:
         yield node
         for sandbox in node.sandboxes:
             sandbox.call("DEL")
@@ -73,6 +77,15 @@ def test_what_changed_while_it_was_away_counts_once_it_is_back(node: SoakNode) -
     eventually(succeeds(pod), node.log.read_text)
     pod.delete()
     eventually(lambda: mtu_of_another(pod) == 1400, node.log.read_text)
+
+
+def test_the_daemon_has_what_failed_tried_again_once_it_is_back(node: SoakNode) -> None:
+    """What that does is in `tests/unit/node/test_waking.py`, where pauses of minutes take no time."""
+    pod = know(node, node.sandbox())
+    with node.api.unreachable():
+        assert pod.call("ADD").refused(11)
+        assert AGAIN not in node.log.read_text()
+    eventually(lambda: AGAIN in node.log.read_text(), node.log.read_text)
 
 
 def mtu_of_another(pod: Sandbox) -> int:

@@ -12,26 +12,43 @@ from typing import Self
 
 from plurimus.core import measured
 
-_TOO_MANY_REQUESTS = 429
+_UNAUTHORIZED, _FORBIDDEN, _TOO_MANY_REQUESTS = 401, 403, 429
 
 
-def answering() -> asyncio.Event:
-    """What says whether a server answers, of one that has not been asked yet: it is taken to."""
-    event = asyncio.Event()
-    event.set()
-    return event
+class Answers(asyncio.Event):
+    """Set while a server answers, and from the start on, before it has been asked.
+
+    `returned` is set once it was away and does again what it is asked for; who waits clears it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.set()
+        self.returned = asyncio.Event()
+        self._was_away = False
+
+    def note(self, status: int) -> None:
+        """How an answer began; 0 for none, which is as that of a server that is broken or starts (5xx).
+
+        One that has too much to do says nothing of either.  One that knows nobody, or nobody's roles, has just
+        started, or a certificate ended meanwhile: it answers, but what failed would fail again.
+        """
+        if not 0 < status < 500:
+            self.clear()
+            self._was_away = True
+        elif status != _TOO_MANY_REQUESTS:
+            self.set()
+            if self._was_away and status not in (_UNAUTHORIZED, _FORBIDDEN):
+                self._was_away = False
+                self.returned.set()
 
 
 class Asked:
-    """One try of a request, for the block, which says the `status` of the answer.
-
-    `answers` is set behind it where there is one, and cleared where there is none, or only that of a server that is
-    broken or starts (5xx); one that has too much to do leaves it.
-    """
+    """One try of a request, for the block, which says the `status` of the answer; `answers` notes it behind that."""
 
     __slots__ = ("_answers", "_path", "_since", "_verb", "status")
 
-    def __init__(self, verb: str, path: str, answers: asyncio.Event) -> None:
+    def __init__(self, verb: str, path: str, answers: Answers) -> None:
         self._verb, self._path, self._answers = verb, path, answers
         self.status = 0
 
@@ -40,11 +57,7 @@ class Asked:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if 0 < self.status < 500:
-            if self.status != _TOO_MANY_REQUESTS:
-                self._answers.set()
-        else:
-            self._answers.clear()
+        self._answers.note(self.status)
         status = f"{self.status // 100}xx" if self.status else "none"
         measured.API_REQUESTS.observe(perf_counter() - self._since, self._verb, resource(self._path), status)
 

@@ -23,7 +23,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
-from plurimus.adapters.apiaccount import Asked, answering
+from plurimus.adapters.apiaccount import Answers, Asked
 from plurimus.adapters.credentials import Credentials
 from plurimus.adapters.kubeconfig import Access
 from plurimus.cni.errors import ClusterError
@@ -98,7 +98,7 @@ class ApiServer:
     def __init__(self, access: Access, *, timeout: float) -> None:
         self.server = access.server
         self.timeout = timeout
-        self.answers = answering()  # cleared while it is away
+        self.answers = Answers()  # cleared while it is away
         self._credentials = Credentials(access)
         self._server_name = access.server_name
         self._pool: Pool | None = None

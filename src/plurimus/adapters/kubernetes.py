@@ -84,6 +84,11 @@ class KubernetesCluster:
         return self._definitions.held()
 
     @property
+    def returned(self) -> asyncio.Event:
+        """Set once the API server was away and does again what it is asked for; who waits clears it."""
+        return self.api.answers.returned
+
+    @property
     def node(self) -> str:
         """The name of this node; empty where it is not known."""
         return self._node

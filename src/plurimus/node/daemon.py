@@ -37,6 +37,7 @@ from plurimus.core.addresspools import AddressPools
 from plurimus.core.config import ConfigFile, DaemonConfig, parse
 from plurimus.core.ports import DeviceSource
 from plurimus.node import cniconfig, garbage, identity, metrics, tracing
+from plurimus.node.backoff import waking
 from plurimus.node.devices import PodDevices
 from plurimus.node.halfdone import HalfDone
 from plurimus.node.late import NODE_NAME
@@ -174,6 +175,7 @@ async def _serve(config: ConfigFile, stop: asyncio.Event, access: Access | None)
         background += [asyncio.create_task(debts.run()), asyncio.create_task(half_done.run())]
         if isinstance(world.cluster, KubernetesCluster):
             background.append(asyncio.create_task(world.cluster.run()))
+            background.append(asyncio.create_task(waking(world.cluster.returned, (debts.wake, half_done.wake))))
             if not await _before(stop, _wait_for_copies(world.cluster)):
                 return
         background += _on_a_port(config.daemon)

@@ -57,11 +57,16 @@ class HalfDone:
     ) -> None:
         self._requests = requests
         self._world = world
+        self._clock = clock
         self._word = RuntimesWord(runtime, clock)
         self._listed: set[str] = set()
         self._open: dict[tuple[str, str], _Left] = {}
         """What is not settled, by folder and container ID."""
         self._failed = Backoff(clock)
+
+    def wake(self) -> int:
+        """Have all that failed be due, for one try; how many."""
+        return self._failed.wake()
 
     async def run(self) -> None:
         """Look for ever."""
@@ -82,13 +87,14 @@ class HalfDone:
             word = self._word.of(key[1]) if ask else Word.YET
             if self._open[key].is_whole and word in (Word.YET, Word.STRANGER):
                 continue
+            began = self._clock()
             left = await self._try(*key, word, ask=ask)
             if left is None:
                 del self._open[key]
             else:
                 self._open[key] = left
             if left is not None and left.why:
-                self._failed.failed(key, left.why)
+                self._failed.failed(key, left.why, since=began)
             else:
                 self._failed.done(key)
         measured.HALF_DONE.set(sum(not each.is_whole for each in self._open.values()))

@@ -45,6 +45,10 @@ class Debts:
         """The debts that could not be paid, for people."""
         return self._failed.document()
 
+    def wake(self) -> int:
+        """Have all that failed be due, for one try; how many."""
+        return self._failed.wake()
+
     async def run(self) -> None:
         """Pay for ever."""
         while True:
@@ -71,9 +75,10 @@ class Debts:
             if not (at_once or self._failed.is_due((folder, name))) or self._clock() > end:
                 left += 1
                 continue
+            began = self._clock()
             why = await self._try(self._spool(folder), name, content)
             if why:
-                self._failed.failed((folder, name), why)
+                self._failed.failed((folder, name), why, since=began)
                 left += 1
             else:
                 self._failed.done((folder, name))

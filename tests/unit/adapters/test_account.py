@@ -10,7 +10,7 @@ import pytest
 
 from plurimus.adapters import account, spans
 from plurimus.adapters.account import Account, plugin, step, waited
-from plurimus.adapters.apiaccount import Asked, answering, resource
+from plurimus.adapters.apiaccount import Answers, Asked, resource
 from plurimus.cni.errors import AttachmentError
 from plurimus.core import measured
 
@@ -128,6 +128,6 @@ def test_the_resource_of_a_request_names_no_object(path: str, found: str) -> Non
 def test_requests_to_the_api_server_count_by_how_the_answer_began(status: int, label: str) -> None:
     labels: tuple[Any, ...] = ("GET", "pods", label)
     before = measured.API_REQUESTS.count(*labels)
-    with Asked("GET", "/api/v1/namespaces/default/pods/a", answering()) as asked:
+    with Asked("GET", "/api/v1/namespaces/default/pods/a", Answers()) as asked:
         asked.status = status
     assert measured.API_REQUESTS.count(*labels) == before + 1

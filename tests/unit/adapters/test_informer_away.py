@@ -166,6 +166,21 @@ def test_a_copy_is_current_within_seconds_of_the_servers_return_though_nobody_el
         jumping.run(work())
 
 
+def test_a_copy_has_the_servers_return_told_though_nobody_else_asks() -> None:
+    async def work() -> None:
+        server = Server()
+        async with copied(server) as (api, informer):
+            await becomes(informer, "before")
+            server.go()
+            await asyncio.sleep(LONG)
+            assert not api.answers.returned.is_set()
+            server.come_back()
+            async with asyncio.timeout(LONGEST + 0.1):
+                await api.answers.returned.wait()
+
+    jumping.run(work())
+
+
 def test_an_answer_to_anybody_wakes_a_copy_that_waits_for_the_server() -> None:
     async def work() -> None:
         server, now = Server(), asyncio.get_running_loop().time
