@@ -151,7 +151,8 @@ class NodeIdentity:
         if away:
             self._refused.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._refused.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._refused.wait()
         else:
             await asyncio.sleep(seconds)
 
