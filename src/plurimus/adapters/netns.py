@@ -141,8 +141,18 @@ def is_gone(path: str) -> bool:
     parts = Path(path).parts
     if parts[:2] == ("/", "proc") and len(parts) > 3 and parts[2].isdecimal():
         return Path("/proc/self").exists() and not Path(*parts[:3]).exists()
-    # by functions no path is too long for
-    return is_leftover(path) or (os.path.isdir(os.path.dirname(path)) and not os.path.exists(path))  # noqa: PTH110, PTH112, PTH120
+    return is_leftover(path) or (os.path.isdir(os.path.dirname(path)) and _is_missing(path))  # noqa: PTH112, PTH120
+
+
+def _is_missing(path: str) -> bool:
+    """Whether nothing can be at `path`; what cannot be looked at, for want of memory say, may be there."""
+    try:
+        os.stat(path)  # noqa: PTH116 - no path is too long for it
+    except ValueError:
+        return True
+    except OSError as error:
+        return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+    return False
 
 
 def create(path: str) -> None:
