@@ -63,12 +63,14 @@ def test_one_whose_answer_got_lost_is_answered_at_the_next_try(node: Node) -> No
     node.is_as(before)
 
 
-def test_one_whose_interface_was_deleted_in_the_pod_is_made_anew(node: Node) -> None:
+def test_one_whose_interface_was_deleted_in_the_pod_is_made_anew_behind_its_del(node: Node) -> None:
     pod = node.sandbox()
     pod.add()
     before = node.snapshot()
     plug(pod, "ADD", network(node)).succeeded()
     pod.ip("link", "delete", HOT)
+    assert f"of which {HOT} is missing" in plug(pod, "ADD", network(node)).refused(7)
+    plug(pod, "DEL", network(node)).succeeded()
     result = plug(pod, "ADD", network(node)).succeeded()["Result"]
     assert [ip["address"] for ip in result["ips"]] == pod.addresses()[HOT]
     assert verbs(node) == ["ADD", "DEL", "ADD"]

@@ -83,7 +83,6 @@ async def handle(requests: Requests, request: Request, attributes: InterfaceAttr
                 made = await plugged.again(context, known, wanted, there)
                 if made is not None:
                     return Outcome(made, version.CURRENT)
-                known = await plugged.cleared(context, known)
             context.attacher.refuse_impossible(wanted, there)
             known = known or replace(wanted, attachments=(), cookie=cookie)
             wanted = replace(wanted, cookie=known.cookie)  # the record is one, whoever writes it last

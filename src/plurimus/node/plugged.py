@@ -1,8 +1,9 @@
-"""What a hot-plug finds at its interface: what an earlier one made, something else, or what is left of that.
+"""What a hot-plug finds at its interface: what an earlier one made, or something else.
 
 The answer of an ADD may get lost; whoever asked then asks again, and is told what was made.  That is read from the
-result cache and compared with the interfaces that are there: what has gone is undone and made anew.  Whether all is
-as the ADD left it is CHECK's to say, which not every plugin can.
+result cache and compared with the interfaces that are there.  Whether all is as the ADD left it is CHECK's to say,
+which not every plugin can.  Nothing is undone here: a name that is not in the sandbox may be that of a device
+whose driver is in userspace, or of an interface that the pod has given another.
 
 Decision 34.
 """
@@ -14,14 +15,15 @@ from dataclasses import replace
 
 import structlog
 
-from plurimus.adapters.account import step
 from plurimus.cni import gojson, version
 from plurimus.cni.conf import NetworkConfig
-from plurimus.cni.errors import Code, RequestError, joined
+from plurimus.cni.errors import Code, RequestError
 from plurimus.cni.result import Result
 from plurimus.core.plan import Attachment, Plan
 from plurimus.node.context import Context
 
+_DEVICE = ("deviceID", "pciBusID")
+"""Keys by which plugins are told of a device."""
 _log = structlog.get_logger(__name__)
 
 
@@ -45,47 +47,34 @@ async def again(context: Context, known: Plan, wanted: Plan, there: Collection[s
         RequestError: the interface is another network's, or was asked for in another way, or is not whole.
     """
     (asked,) = wanted.attachments
-    for held in reversed(known.attachments):
-        if held.ifname != asked.ifname:
-            continue
-        made = await context.chain.answered(known, held)
-        needs = _interfaces(made, held)
-        missing = needs - set(there)
-        if held.ifname in missing and missing == needs and not held.is_default:
-            continue
-        if (why := _difference(held, asked)) is None and missing:
-            why = f", of which {', '.join(sorted(missing))} is missing"
-        if why is None and made is None:
-            why = ", but its result is not in the cache"
-        if why is not None:
-            raise _taken(held, asked, there, why)
-        _log.info("the interface is there as it is asked for", owner=str(known.pod), interface=held.ifname)
-        return made
-    return None
+    held = next((each for each in reversed(known.attachments) if each.ifname == asked.ifname), None)
+    if held is None:
+        return None
+    made, why = await context.chain.answered(known, held), _difference(held, asked)
+    if why is None:
+        why = _lack(made, held, there)
+    if why is not None:
+        raise _taken(held, asked, there, why)
+    _log.info("the interface is there as it is asked for", owner=str(known.pod), interface=held.ifname)
+    return made
 
 
-async def cleared(context: Context, known: Plan) -> Plan:
-    """Undo what is left of an interface that has gone, as an ADD of the whole sandbox does; the rest of the plan.
+def _lack(made: Result | None, held: Attachment, there: Collection[str]) -> str | None:
+    """What is not there of an attachment that was `made`; None where all is."""
+    if made is None:
+        return ", but its result is not in the cache"
+    missing = _interfaces(made, held) - set(there)
+    return f", of which {', '.join(sorted(missing))} is missing" if missing else None
 
-    Raises:
-        PlurimusError: why something could not be undone; it is on record as it was.
+
+def _interfaces(made: Result, held: Attachment) -> set[str]:
+    """The interfaces in the sandbox that a result tells of, by which none can be missed of a device's.
+
+    The one asked for where the result is too old to tell.
     """
-    ifname = context.env.ifname
-    left = tuple(each for each in known.attachments if each.ifname == ifname)
-    if not left:
-        return known
-    beside = tuple(each for each in known.attachments if each not in left)
-    _log.warning("undoing what is left of an interface that has gone", owner=str(known.pod), interface=ifname)
-    with step("undo"):
-        errors = await context.attacher.undo(replace(known, attachments=left), beside=beside)
-    if errors:
-        raise joined(errors)
-    return replace(known, attachments=beside)
-
-
-def _interfaces(made: Result | None, held: Attachment) -> set[str]:
-    """The interfaces in the sandbox that a result tells of; the one asked for where it is lost, or too old to tell."""
-    if made is None or version.parse(made.cni_version) < (0, 3, 0):
+    if held.device_id or any(plugin.get(key) for plugin in held.config.plugins for key in _DEVICE):
+        return set()  # with a driver in userspace it has none
+    if version.parse(made.cni_version) < (0, 3, 0):
         return {held.ifname}
     return {interface.name for interface in made.interfaces if interface.sandbox}
 

@@ -1,4 +1,4 @@
-"""`/delegate`'s ADD of what is on record and has gone: from the pod, in part, from the cache, with its namespace."""
+"""`/delegate`'s ADD of what is on record and not there: in the pod, in part, in the cache, its namespace."""
 
 from __future__ import annotations
 
@@ -23,45 +23,51 @@ def reported(link: dict[str, str]) -> dict[str, Any]:
     return {"cniVersion": "1.0.0", "interfaces": [link]}
 
 
-async def test_an_interface_that_has_gone_is_made_anew_once_what_was_left_of_it_is_undone() -> None:
+async def test_one_whose_interface_is_not_there_is_refused_until_it_is_deleted() -> None:
+    """It may only have another name by now, which its pod gave it."""
     node = await running()
-    first = told(await call(node, "ADD"))
+    await call(node, "ADD")
     lose_link(node)
-    node.plugins.calls.clear()
-    assert told(await call(node, "ADD")) != first
+    assert "interface name net9 is taken: it is of network 'nine', of which net9 is missing" in await refusal(
+        node, NET9
+    )
+    assert "'other'" in await refusal(node, OTHER)
+    await call(node, "DEL")
+    await call(node, "ADD")
     assert node.plugins.made() == ["DEL nine net9", "ADD nine net9"]
     assert node.recorded() == ["eth0", "net1", "net9"]
     await node.delete()
     assert node.left() == []
 
 
-async def test_an_interface_that_has_gone_makes_way_for_another_network() -> None:
+@pytest.mark.parametrize("key", ["deviceID", "pciBusID"])
+async def test_a_device_with_a_driver_in_userspace_is_answered_again_and_stays(key: str) -> None:
+    """Its plugin tells of an interface that is none: nothing says that it has gone."""
     node = await running()
-    await call(node, "ADD")
+    node.plugins.answers["nine"] = lambda _: reported({"name": "net9", "sandbox": NETNS})
+    config = NET9 | {key: "0000:01:00.1"}
+    first = told(await call(node, "ADD", config))
     lose_link(node)
     node.plugins.calls.clear()
-    await call(node, "ADD", OTHER)
-    assert node.plugins.made() == ["DEL nine net9", "ADD other net9"]
-    assert node.recorded() == ["eth0", "net1", "net9"]
+    assert told(await call(node, "ADD", config)) == first
+    assert node.plugins.made() == []
+    assert "'other'" in await refusal(node, OTHER)
+    node.results.files.clear()
+    assert "its result is not in the cache" in await refusal(node, config)
 
 
-async def test_what_is_left_of_one_that_has_gone_and_cannot_be_undone_stays_on_record() -> None:
+@pytest.mark.parametrize("ifname", ["eth0", "net1"])
+@pytest.mark.parametrize("lost", [False, True])
+async def test_what_the_pod_was_made_with_makes_no_way_though_its_interface_is_not_there(
+    ifname: str, lost: bool
+) -> None:
+    """Nor where the record is lost, and nobody says which network is the default one."""
     node = await running()
-    await call(node, "ADD")
-    lose_link(node)
-    node.plugins.fail("DEL", "net9", times=1)
-    with pytest.raises(PlurimusError, match="no DEL of net9 today"):
-        await call(node, "ADD")
-    assert node.recorded() == ["eth0", "net1", "net9"]
-    await node.delete()
-    assert node.left() == []
-
-
-async def test_the_pods_default_network_makes_no_way_though_its_interface_has_gone() -> None:
-    node = await running()
-    lose_link(node, "eth0")
-    words = await refusal(node, OTHER, ifname="eth0")
-    assert "interface name eth0 is taken: it is of network 'kube-system/cbr0'" in words
+    lose_link(node, ifname)
+    if lost:
+        node.records.files.clear()
+    words = await refusal(node, OTHER, ifname=ifname)
+    assert f"interface name {ifname} is taken: it is of network" in words
     assert "'other'" in words
 
 
