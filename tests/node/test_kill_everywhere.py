@@ -184,6 +184,8 @@ def start_is_killed(what: str, node: MortalNode, leave: Callable[[Sandbox], None
     left()
     node.start_anew(from_start=True)
     settles(node, wanted, "without a kill")
+    # the last to go, and `wanted` does not know of it
+    eventually(lambda: any(" os.remove .of-" in name for name in node.passed()), node.passed)
     names = node.passed()
     tally = tally_of(what, node, names)
     for at, _ in tally.count(points(node, names)):
