@@ -89,6 +89,17 @@ def attribute(kind: int, value: bytes) -> bytes:
     return _ATTRIBUTE.pack(_ATTRIBUTE.size + size, kind) + value + _PADDING[size & 3]
 
 
+def split(form: struct.Struct, payload: bytes) -> tuple[tuple[int, ...], dict[int, bytes]]:
+    """The fields a payload begins with, and the attributes behind them.
+
+    Raises:
+        WireError: it is shorter than its fields, or a length is impossible.
+    """
+    if len(payload) < form.size:
+        raise WireError(f"{len(payload)} bytes where {form.size} are the least")
+    return form.unpack_from(payload), attributes(payload[form.size :])
+
+
 def attributes(data: bytes) -> dict[int, bytes]:
     """The attributes in `data` by kind; of several of one kind the last counts, as in the kernel.
 

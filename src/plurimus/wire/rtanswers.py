@@ -8,12 +8,11 @@ kernel: rtnetlink(7).
 from __future__ import annotations
 
 import ipaddress
-import struct
 from collections.abc import Iterator
 from dataclasses import replace
 
 from plurimus.wire import rtnetlink as rt
-from plurimus.wire.netlink import Attributes, WireError, attribute, attributes, number, text
+from plurimus.wire.netlink import Attributes, WireError, attribute, attributes, number, split, text
 
 _VERSIONS = {number: version for version, number in rt.FAMILIES.items()}
 _SIZES = {4: 4, 6: 16}
@@ -28,7 +27,7 @@ def link(payload: bytes) -> rt.Link:
 
 def link_and_rest(payload: bytes) -> tuple[rt.Link, dict[int, bytes]]:
     """The content of RTM_NEWLINK, and all its attributes."""
-    (_, _, index, flags, _), rest = _split(rt.LINK, payload)
+    (_, _, index, flags, _), rest = split(rt.LINK, payload)
     info = attributes(rest.get(rt.IFLA_LINKINFO, b""))
     found = rt.Link(
         index=index,
@@ -46,7 +45,7 @@ def link_and_rest(payload: bytes) -> tuple[rt.Link, dict[int, bytes]]:
 
 def address(payload: bytes) -> rt.Address | None:
     """The content of RTM_NEWADDR; None for a family that is not IP."""
-    (family, length, flags, scope, index), rest = _split(rt.ADDRESS, payload)
+    (family, length, flags, scope, index), rest = split(rt.ADDRESS, payload)
     version = _VERSIONS.get(family)
     packed = rest.get(rt.IFA_LOCAL) or rest.get(rt.IFA_ADDRESS)
     if version is None or packed is None:
@@ -57,7 +56,7 @@ def address(payload: bytes) -> rt.Address | None:
 
 def routes(payload: bytes) -> Iterator[rt.Route]:
     """The next hops in one RTM_NEWROUTE; none for a family that is not IP."""
-    (family, length, _, _, table, protocol, scope, kind, _), rest = _split(rt.ROUTE, payload)
+    (family, length, _, _, table, protocol, scope, kind, _), rest = split(rt.ROUTE, payload)
     version = _VERSIONS.get(family)
     if version is None:
         return
@@ -104,12 +103,6 @@ def _hops(data: bytes) -> Iterator[tuple[tuple[int, int], int, bytes]]:
             raise WireError(f"a next hop of {length} bytes in {len(data)}")
         yield (flags, weight), oif, data[rt.NEXTHOP.size : length]
         data = data[(length + 3) & ~3 :]
-
-
-def _split(form: struct.Struct, payload: bytes) -> tuple[tuple[int, ...], dict[int, bytes]]:
-    if len(payload) < form.size:
-        raise WireError(f"{len(payload)} bytes where {form.size} are the least")
-    return form.unpack_from(payload), attributes(payload[form.size :])
 
 
 def _network(rest: Attributes, length: int, version: int) -> rt.IPNetwork | None:

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterable, Iterator
 
 from plurimus.wire import rtnetlink as rt
-from plurimus.wire.netlink import U32, WireError, attribute, attributes, each_attribute
+from plurimus.wire.netlink import U32, WireError, attribute, attributes, each_attribute, split
 from plurimus.wire.rtkinds import IFLA_INFO_DATA
 
 RTM_DELADDR = 21
@@ -85,11 +85,8 @@ def untagged_vlans(payloads: Iterable[bytes]) -> list[tuple[int, int]]:
     """
     found = []
     for payload in payloads:
-        if len(payload) < rt.LINK.size:
-            raise WireError(f"{len(payload)} bytes where {rt.LINK.size} are the least")
-        index = rt.LINK.unpack_from(payload)[2]
-        spec = attributes(payload[rt.LINK.size :]).get(_IFLA_AF_SPEC, b"")
-        for kind, entry in each_attribute(spec):
+        (_, _, index, _, _), told = split(rt.LINK, payload)
+        for kind, entry in each_attribute(told.get(_IFLA_AF_SPEC, b"")):
             if kind != _IFLA_BRIDGE_VLAN_INFO:
                 continue
             if len(entry) != _VLAN_INFO.size:

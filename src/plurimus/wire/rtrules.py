@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass, field
 
 from plurimus.wire import rtnetlink as rt
-from plurimus.wire.netlink import U32, Attributes, WireError, attribute, attributes, number
+from plurimus.wire.netlink import U32, Attributes, WireError, attribute, attributes, number, split
 
 RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE = 32, 33, 34
 
@@ -85,7 +85,7 @@ def rule(payload: bytes) -> Rule | None:
     Raises:
         WireError: the kernel would not send that.
     """
-    (family, _, length, _, table, _, _, action, _), rest = _split(_RULE, payload)
+    (family, _, length, _, table, _, _, action, _), rest = split(_RULE, payload)
     version = _VERSIONS.get(family)
     if version is None or action != _TO_TABLE:
         return None
@@ -99,7 +99,7 @@ def route(payload: bytes) -> WholeRoute | None:
     Raises:
         WireError: the kernel would not send that.
     """
-    (family, length, _, _, table, _, _, _, _), rest = _split(rt.ROUTE, payload)
+    (family, length, _, _, table, _, _, _, _), rest = split(rt.ROUTE, payload)
     version = _VERSIONS.get(family)
     if version is None:
         return None
@@ -137,12 +137,6 @@ def _with(found: WholeRoute, changes: Attributes, table: int) -> bytes:
     head = rt.ROUTE.pack(family, to, source, tos, number, protocol, scope, kind, flags & _RTNH_F_ONLINK)
     rest = {**attributes(found.payload[rt.ROUTE.size :]), **changes}
     return head + b"".join(attribute(kind, value) for kind, value in rest.items())
-
-
-def _split(form: struct.Struct, payload: bytes) -> tuple[tuple[int, ...], dict[int, bytes]]:
-    if len(payload) < form.size:
-        raise WireError(f"{len(payload)} bytes where {form.size} are the least")
-    return form.unpack_from(payload), attributes(payload[form.size :])
 
 
 def _network(rest: Attributes, kind: int, length: int, version: int) -> rt.IPNetwork | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from plurimus.wire import rtnetlink as rt
-from plurimus.wire.netlink import U32, WireError, attribute, attributes, each_attribute
+from plurimus.wire.netlink import U32, WireError, attribute, attributes, each_attribute, split
 
 LINK_STATES = ("auto", "enable", "disable")
 """By their numbers."""
@@ -82,10 +82,9 @@ def functions(payloads: Iterable[bytes]) -> list[VirtualFunction]:
     """
     found = []
     for payload in payloads:
-        if len(payload) < rt.LINK.size:
-            raise WireError(f"{len(payload)} bytes where {rt.LINK.size} are the least")
-        entries = attributes(payload[rt.LINK.size :]).get(_IFLA_VFINFO_LIST, b"")
-        found += [_function(entry) for kind, entry in each_attribute(entries) if kind == _IFLA_VF_INFO]
+        _, told = split(rt.LINK, payload)
+        entries = each_attribute(told.get(_IFLA_VFINFO_LIST, b""))
+        found += [_function(entry) for kind, entry in entries if kind == _IFLA_VF_INFO]
     return found
 
 
